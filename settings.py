@@ -1,0 +1,111 @@
+"""The one typed object read from the environment; nothing else in the project reads the environment."""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_SECRETS = {
+    "STRIPE_SECRET_KEY": "sk_test_development_only",
+    "STRIPE_PUBLISHABLE_KEY": "pk_test_development_only",
+    "STRIPE_WEBHOOK_SECRET": "whsec_development_only",
+    "JWT_KEYS": "dev:development-only-signing-key-0123456789abcdef",
+    "PAYLOAD_KEYS": "dev:ZGV2ZWxvcG1lbnQtb25seS1wYXlsb2FkLWtleS0zMmI=",
+}
+"""Values that make the embedded stack work out of the box and that production refuses."""
+
+REQUIRED_IN_PRODUCTION = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "PUBLIC_BASE_URL")
+"""What the embedded stack supplies otherwise, and production must name."""
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the text names the variables and how to mend them, never a value."""
+
+
+class Settings(BaseSettings):
+    """Every setting, named like its environment variable (`.env.example` explains each in a line)."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    app_env: Literal["development", "test", "production"] = "development"
+    api_port: int = 8000
+    public_base_url: str = "http://127.0.0.1:8000"
+    data_dir: Path = Path(".data")
+    demo_password: SecretStr | None = None
+
+    database_url: str = ""
+    database_pool_size: int = 16
+    redis_url: str = ""
+
+    temporal_address: str = ""
+    temporal_namespace: str = "default"
+    temporal_tls: bool = False
+    temporal_api_key: SecretStr | None = None
+    temporal_ui_url: str = "http://127.0.0.1:8233"
+
+    jwt_keys: SecretStr = SecretStr(DEVELOPMENT_SECRETS["JWT_KEYS"])
+    payload_keys: SecretStr = SecretStr(DEVELOPMENT_SECRETS["PAYLOAD_KEYS"])
+
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRETS["STRIPE_SECRET_KEY"])
+    stripe_publishable_key: str = DEVELOPMENT_SECRETS["STRIPE_PUBLISHABLE_KEY"]
+    stripe_webhook_secret: SecretStr = SecretStr(DEVELOPMENT_SECRETS["STRIPE_WEBHOOK_SECRET"])
+
+    smtp_url: str = ""
+    mail_from: str = "Academy <no-reply@academy.example>"
+
+    seller_name: str = "Ayurveda Academy Private Limited"
+    seller_address: str = "12 Vaidya Marg, Kochi 682001"
+    seller_state: str = "KL"
+    seller_gstin: str = "32AAAAA0000A1Z8"
+    default_currency: str = "INR"
+
+    payment_poll_seconds: int = 30
+    purchase_expiry_seconds: int = 24 * 60 * 60
+
+    postgres_port: int = 54329
+    valkey_port: int = 63799
+    temporal_port: int = 7233
+    temporal_ui_port: int = 8233
+    stripe_stand_in_port: int = 12111
+    smtp_port: int = 1025
+    inbox_port: int = 8025
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment (and `.env`) once.
+
+    Raises `SettingsError`, naming each variable, when one cannot be parsed or when `APP_ENV=production`
+    meets a missing or development value.
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        names = sorted({str(problem["loc"][0]).upper() for problem in error.errors()})
+        raise SettingsError(f"These settings cannot be read, see .env.example: {', '.join(names)}") from None
+    if settings.app_env == "production":
+        _refuse_development_values(settings)
+    return settings
+
+
+def _refuse_development_values(settings: Settings) -> None:
+    def value_of(name: str) -> str:
+        value = getattr(settings, name.lower())
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+    missing = [n for n in REQUIRED_IN_PRODUCTION if n.lower() not in settings.model_fields_set]
+    default = [n for n, development in DEVELOPMENT_SECRETS.items() if value_of(n) in ("", development)]
+    if missing or default:
+        raise SettingsError(
+            "APP_ENV=production refuses to start: set "
+            + ", ".join(sorted({*missing, *default}))
+            + " to values of your own (.env.example explains each)."
+        )
+
+
+@cache
+def current_settings() -> Settings:
+    """The settings of this process."""
+    return load_settings()
