@@ -1,0 +1,62 @@
+"""Where a verified provider event goes: the one decision, without any I/O."""
+
+from enum import StrEnum
+
+import msgspec
+
+from domain.payments import PaymentState, ProviderEvent, ProviderPayment, ProviderRefund
+
+
+class Destination(StrEnum):
+    """What to do with an event."""
+
+    PURCHASE = "purchase"
+    """Signal the order's running story."""
+    LATE_PAYMENT = "late_payment"
+    """Money for an order already closed: a story of its own."""
+    REFUND = "refund"
+    """Signal the refund's story, or start it."""
+    FOREIGN_REFUND = "foreign_refund"
+    """A refund made at the provider's dashboard: adopt it, then start its story."""
+    NOTHING = "nothing"
+    """We know already, or it does not concern us."""
+    UNMATCHED = "unmatched"
+    """It names nothing of ours: kept, for a person to look at."""
+
+
+class KnownFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What our tables say about what an event names."""
+
+    order_exists: bool = False
+    order_is_open: bool = False
+    payment_is_recorded: bool = False
+    refund_exists: bool = False
+    refund_is_done: bool = False
+
+
+def destination_of(event: ProviderEvent, known: KnownFacts) -> Destination:
+    """Route an event by what it says and what our tables say. An event in neither of our words concerns us not."""
+    if event.payment is not None:
+        return _payment_destination(event.payment, known)
+    if event.refund is not None:
+        return _refund_destination(event.refund, known)
+    return Destination.NOTHING
+
+
+def _payment_destination(payment: ProviderPayment, known: KnownFacts) -> Destination:
+    if not known.order_exists:
+        return Destination.UNMATCHED
+    if known.payment_is_recorded or payment.state is PaymentState.OPEN:
+        # A charge that was opened, or declined, changes nothing: its payer may try again.
+        return Destination.NOTHING
+    if known.order_is_open:
+        return Destination.PURCHASE
+    return Destination.LATE_PAYMENT if payment.state is PaymentState.SUCCEEDED else Destination.NOTHING
+
+
+def _refund_destination(refund: ProviderRefund, known: KnownFacts) -> Destination:
+    if known.refund_exists:
+        return Destination.NOTHING if known.refund_is_done else Destination.REFUND
+    if refund.refund_id is None and known.payment_is_recorded:
+        return Destination.FOREIGN_REFUND
+    return Destination.UNMATCHED

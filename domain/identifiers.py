@@ -1,0 +1,37 @@
+"""Ids: of rows (UUIDv7 text), of workflows, and the idempotency keys of outside effects.
+
+Built only from business ids, never from a name, an e-mail or anything about health: ids appear in logs,
+in the Temporal UI and at providers.
+"""
+
+import uuid_utils
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562) as text: the primary key of every row of ours, ordered by creation time."""
+    return str(uuid_utils.uuid7())
+
+
+def purchase_workflow_id(order_id: str) -> str:
+    """`purchase/{orderId}`: the story of one order."""
+    return f"purchase/{order_id}"
+
+
+def refund_workflow_id(refund_id: str) -> str:
+    """`refund/{refundId}`: the story of one refund."""
+    return f"refund/{refund_id}"
+
+
+def late_payment_workflow_id(provider: str, payment_id: str) -> str:
+    """`late-payment/{provider}/{paymentId}`: money that arrived for an order already closed."""
+    return f"late-payment/{provider}/{payment_id}"
+
+
+def charge_key(order_id: str, attempt: int) -> str:
+    """Idempotency key of the one charge of an order; a later attempt looks for the charge first (design rule 2)."""
+    return f"order:{order_id}:charge:{attempt}"
+
+
+def refund_key(refund_id: str, request: int, attempt: int) -> str:
+    """Idempotency key of one refund; `request` counts those that the provider failed for good, `attempt` the keys."""
+    return f"refund:{refund_id}:{request}:{attempt}"

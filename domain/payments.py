@@ -1,0 +1,82 @@
+"""What we know of money at a payment provider, in our words; the gateways translate each provider's words."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands at the provider."""
+
+    OPEN = "open"
+    """Waiting for the payer: new, declined once, or asking for authentication."""
+    PROCESSING = "processing"
+    """Paid by a slow method; the answer comes later."""
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+class ProviderPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One payment in the provider's book. Amounts are integer minor units of `currency` (ISO 4217, upper case)."""
+
+    provider: str
+    payment_id: str
+    order_id: str | None
+    """From the metadata we gave at creation; `None` when it is not ours."""
+    state: PaymentState
+    amount_minor: int
+    received_minor: int
+    """What was captured: 0 until `SUCCEEDED`."""
+    currency: str
+    created_at: datetime
+    client_secret: str | None = None
+    """What the browser pays with; absent in webhooks' copies that we store."""
+
+
+class RefundState(StrEnum):
+    """Where a refund stands at the provider."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One refund in the provider's book; `amount_minor` in integer minor units of `currency`."""
+
+    provider: str
+    provider_refund_id: str
+    payment_id: str
+    refund_id: str | None
+    """Our refund row, from the metadata we gave; `None` when it was made at the provider's own dashboard."""
+    state: RefundState
+    amount_minor: int
+    currency: str
+    created_at: datetime
+
+
+class NewPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A charge to open at the provider for one order."""
+
+    order_id: str
+    amount_minor: int
+    currency: str
+
+
+class NewRefund(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A refund to make at the provider of one captured payment."""
+
+    refund_id: str
+    payment_id: str
+    amount_minor: int
+
+
+class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A verified webhook in our words: exactly one of `payment` and `refund`, or neither when we do not care."""
+
+    provider: str
+    event_id: str
+    event_type: str
+    payment: ProviderPayment | None = None
+    refund: ProviderRefund | None = None
