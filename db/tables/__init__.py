@@ -1,0 +1,52 @@
+"""Piccolo tables by area. The brief's thirteen carry its camelCase column names; ours are in snake_case (ADR 2)."""
+
+from piccolo.table import Table
+
+from db.tables.access import Entitlement
+from db.tables.certificates import CourseCertificate
+from db.tables.courses import CatalogGeneration, Course, CourseLesson, CourseModule, CoursePrice, CourseQuiz
+from db.tables.identity import AuthSession, Clinic, ClinicMember, Company, RefreshToken, User
+from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, LessonProgress
+from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
+from db.tables.sales import IdempotencyKey, Invoice, InvoiceLine, Order, Payment, Refund
+from db.tables.subscriptions import CourseSubscription
+from db.tables.teaching import CourseLiveSession, CourseRecommendation, InstructorEarning
+
+TABLES: list[type[Table]] = [
+    User,
+    AuthSession,
+    RefreshToken,
+    Clinic,
+    ClinicMember,
+    Company,
+    Course,
+    CourseModule,
+    CourseLesson,
+    CourseQuiz,
+    CoursePrice,
+    CatalogGeneration,
+    CourseEnrollment,
+    LessonProgress,
+    CourseReview,
+    CourseAnalytics,
+    CourseCertificate,
+    CourseSubscription,
+    InstructorEarning,
+    CourseLiveSession,
+    CourseRecommendation,
+    Entitlement,
+    Order,
+    IdempotencyKey,
+    Payment,
+    Invoice,
+    InvoiceLine,
+    Refund,
+    LedgerAccount,
+    LedgerPosting,
+    LedgerEntry,
+    AuditEvent,
+    OutgoingMessage,
+    ProviderEvent,
+]
+"""Every table, referenced ones before those that refer to them."""
