@@ -1,0 +1,252 @@
+"""Refunds: rows are inserted under the payment's row lock, and what they do to books and access when they succeed."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from db.queries.audit import record_audit
+from db.queries.ledger import read_posting, write_posting
+from db.sql import as_json, fetch, fetch_one
+from db.transaction import in_transaction
+from domain import ledger
+from domain.errors import BusinessRefusalError
+from domain.identifiers import new_id
+from domain.money import from_minor
+from domain.payments import ProviderRefund
+from domain.refund import RefundDetails, RefundReason, RefundRecorded, RefundSubmission
+
+REFUND_TEMPLATE = "refund-confirmation"
+
+
+async def insert_refund(
+    payment_row: str, amount_minor: int, reason: RefundReason, *, provider_refund_id: str | None = None
+) -> str:
+    """Insert a refund row under its payment's row lock; `amount_minor` in the payment's currency.
+
+    Raises `BusinessRefusalError("refund_exceeds_payment")` when the refunds that have not failed would exceed the
+    payment. Call it inside a transaction.
+    """
+    payment = await fetch_one("SELECT * FROM payments WHERE id = $1 FOR NO KEY UPDATE", payment_row)
+    if payment is None:
+        raise LookupError("the payment of a refund is missing")
+    taken = await fetch(
+        "SELECT COALESCE(sum(amount_minor), 0) AS minor FROM refunds WHERE payment_id = $1 AND status <> 'failed'",
+        payment_row,
+    )
+    if taken[0]["minor"] + amount_minor > payment["amount_minor"]:
+        raise BusinessRefusalError("refund_exceeds_payment")
+    refund_id = new_id()
+    await fetch(
+        "INSERT INTO refunds (id, payment_id, order_id, provider, provider_refund_id, amount_minor, amount, currency,"
+        " reason, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'requested')",
+        refund_id,
+        payment_row,
+        payment["order_id"],
+        payment["provider"],
+        provider_refund_id,
+        amount_minor,
+        from_minor(amount_minor, payment["currency"]),
+        payment["currency"],
+        reason.value,
+    )
+    return refund_id
+
+
+async def adopt_refund(refund: ProviderRefund) -> str | None:
+    """A row for a refund made at the provider's own dashboard; `None` when the payment is not ours or it is known."""
+
+    async def work() -> str | None:
+        payment = await fetch_one(
+            "SELECT id FROM payments WHERE provider = $1 AND provider_payment_id = $2 FOR NO KEY UPDATE",
+            refund.provider,
+            refund.payment_id,
+        )
+        known = await fetch(
+            "SELECT FROM refunds WHERE provider = $1 AND provider_refund_id = $2",
+            refund.provider,
+            refund.provider_refund_id,
+        )
+        if payment is None or known:
+            return None
+        return await insert_refund(
+            payment["id"],
+            refund.amount_minor,
+            RefundReason.AT_PROVIDER,
+            provider_refund_id=refund.provider_refund_id,
+        )
+
+    return await in_transaction(work)
+
+
+async def read_refund(refund_id: str) -> RefundDetails:
+    """What the story of a refund works on. Raises `LookupError`."""
+    row = await fetch_one(
+        "SELECT r.id, r.order_id, r.provider, r.provider_refund_id, r.amount_minor, r.created_at,"
+        " p.provider_payment_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1",
+        refund_id,
+    )
+    if row is None:
+        raise LookupError("the refund is missing")
+    return RefundDetails(
+        refund_id=row["id"],
+        order_id=row["order_id"],
+        provider=row["provider"],
+        payment_id=row["provider_payment_id"],
+        provider_refund_id=row["provider_refund_id"],
+        amount_minor=row["amount_minor"],
+        created_at=row["created_at"],
+    )
+
+
+async def refunds_without_submission(older_than: timedelta, limit: int) -> list[str]:
+    """Refunds whose story never reached the provider: its start was lost, or the provider is down."""
+    rows = await fetch(
+        "SELECT id FROM refunds WHERE status = 'requested' AND attention IS NULL AND created_at < now() - $1::interval"
+        " ORDER BY created_at LIMIT $2",
+        older_than,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def note_submission(refund_id: str, submission: RefundSubmission) -> None:
+    """Record what the provider calls this refund."""
+    await fetch(
+        "UPDATE refunds SET provider_refund_id = $2, status = 'submitted' WHERE id = $1 AND status <> 'succeeded'",
+        refund_id,
+        submission.provider_refund_id,
+    )
+
+
+async def set_refund_attention(refund_id: str, step: str | None) -> None:
+    """Record which step of a refund waits for a person; its order shows `needs_attention` meanwhile."""
+
+    async def work() -> None:
+        changed = await fetch(
+            "UPDATE refunds SET attention = $2 WHERE id = $1 AND attention IS DISTINCT FROM $2 RETURNING order_id",
+            refund_id,
+            step,
+        )
+        if changed:
+            await fetch(
+                "UPDATE orders SET attention = $2 WHERE id = $1", changed[0]["order_id"], step and f"refund:{step}"
+            )
+            await record_audit("refund.attention" if step else "refund.attended", "refund", refund_id, step=step)
+
+    await in_transaction(work)
+
+
+async def record_refund(refund_id: str) -> RefundRecorded:
+    """The provider gave the money back: ledger, access, order, audit, message, in one transaction and once."""
+
+    async def work() -> RefundRecorded:
+        owner = await fetch_one(
+            "SELECT o.* FROM orders o JOIN refunds r ON r.order_id = o.id WHERE r.id = $1 FOR NO KEY UPDATE OF o",
+            refund_id,
+        )
+        refund = await fetch_one("SELECT * FROM refunds WHERE id = $1 FOR NO KEY UPDATE", refund_id)
+        if owner is None or refund is None:
+            raise LookupError("the refund is missing")
+        if refund["status"] == "succeeded":
+            return RefundRecorded(await _message_ids(refund_id))
+        payment = await fetch("SELECT * FROM payments WHERE id = $1 FOR NO KEY UPDATE", refund["payment_id"])
+        before = await fetch(
+            "SELECT COALESCE(sum(amount), 0) AS amount FROM refunds WHERE payment_id = $1 AND status = 'succeeded'",
+            refund["payment_id"],
+        )
+        await _reverse_books(refund, owner["course_id"], Decimal(before[0]["amount"]), applied=payment[0]["applied"])
+        await fetch(
+            "UPDATE refunds SET status = 'succeeded', succeeded_at = now(), attention = NULL WHERE id = $1", refund_id
+        )
+        is_whole = before[0]["amount"] + refund["amount"] == payment[0]["amount"]
+        if payment[0]["applied"] and is_whole:
+            await _end_purchase_access(owner)
+        await _update_order(owner["id"])
+        await record_audit(
+            "payment.refunded",
+            "order",
+            owner["id"],
+            refundId=refund_id,
+            amount=refund["amount"],
+            currency=refund["currency"],
+            reason=refund["reason"],
+        )
+        return RefundRecorded((await _queue_message(refund, owner["user_id"], owner["course_id"]),))
+
+    return await in_transaction(work)
+
+
+async def _reverse_books(refund: Any, course_id: str, before: Decimal, *, applied: bool) -> None:
+    first = "sale" if applied else "unapplied"
+    booked = await read_posting(f"payment:{refund['payment_id']}:{first}")
+    posting = ledger.refund(refund["id"], Decimal(refund["amount"]), refund["currency"], booked, before)
+    await write_posting(posting, refund["order_id"])
+    taken = [entry.amount for entry in posting.entries if entry.account is ledger.Account.INSTRUCTOR_PAYABLE]
+    if taken:
+        await fetch(
+            'INSERT INTO instructor_earnings (id, "instructorId", "courseId", "sourceId", amount, currency)'
+            ' SELECT $1, "instructorId", "courseId", $2, $3, currency FROM instructor_earnings WHERE "sourceId" = $4',
+            new_id(),
+            refund["id"],
+            -taken[0],
+            refund["payment_id"],
+        )
+
+
+async def _end_purchase_access(order: Any) -> None:
+    """End this one reason; the enrollment stays active while another holds (design rule 3)."""
+    await fetch(
+        "UPDATE entitlements SET ended_at = now(), ended_reason = 'refunded'"
+        " WHERE reason = 'purchase' AND source_id = $1 AND ended_at IS NULL",
+        order["id"],
+    )
+    await fetch(
+        """
+        UPDATE course_enrollments e SET status = 'cancelled'
+        WHERE e."userId" = $1 AND e."courseId" = $2 AND e.status = 'active' AND NOT EXISTS (
+            SELECT FROM entitlements t WHERE t.user_id = $1 AND t.course_id = $2 AND t.since <= now()
+            AND (t.until IS NULL OR t.until > now()) AND (t.ended_at IS NULL OR t.ended_at > now()))
+        """,
+        order["user_id"],
+        order["course_id"],
+    )
+
+
+async def _update_order(order_id: str) -> None:
+    """An order follows the payment that enrolled; without one it is refunded once every payment went back whole."""
+    await fetch(
+        """
+        WITH money AS (
+            SELECT p.applied, p.amount_minor AS paid, COALESCE(sum(r.amount_minor), 0) AS back
+            FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id AND r.status = 'succeeded'
+            WHERE p.order_id = $1 GROUP BY p.id
+        )
+        UPDATE orders SET attention = NULL, status = CASE
+            WHEN (SELECT bool_or(applied) FROM money) THEN (
+                SELECT CASE WHEN back = paid THEN 'refunded' WHEN back > 0 THEN 'partially_refunded'
+                            ELSE orders.status END FROM money WHERE applied)
+            WHEN (SELECT bool_and(back = paid) FROM money) THEN 'refunded'
+            ELSE status END
+        WHERE id = $1
+        """,
+        order_id,
+    )
+
+
+async def _queue_message(refund: Any, user_id: str, course_id: str) -> str:
+    message_id = new_id()
+    await fetch(
+        "INSERT INTO outgoing_messages (id, dedupe_key, user_id, channel, template, params, status)"
+        " VALUES ($1, $2, $3, 'email', $4, $5, 'queued')",
+        message_id,
+        f"refund:{refund['id']}:email",
+        user_id,
+        REFUND_TEMPLATE,
+        as_json({"refundId": refund["id"], "orderId": refund["order_id"], "courseId": course_id}),
+    )
+    return message_id
+
+
+async def _message_ids(refund_id: str) -> tuple[str, ...]:
+    rows = await fetch("SELECT id FROM outgoing_messages WHERE dedupe_key = $1", f"refund:{refund_id}:email")
+    return tuple(row["id"] for row in rows)

@@ -1,0 +1,69 @@
+"""Seats of a course with `maxEnrollments`, counted under the course's row lock."""
+
+from typing import Any
+
+from db.sql import fetch, fetch_one
+
+_COURSE = """
+SELECT id, slug, title, price, "isFree" AS is_free, "isPublished" AS is_published, "clinicId" AS clinic_id,
+       "instructorId" AS instructor_id, "maxEnrollments" AS seats
+FROM courses WHERE id = $1
+"""
+
+
+async def read_course(course_id: str) -> Any:
+    """What a sale needs to know of a course, or `None`."""
+    return await fetch_one(_COURSE, course_id)
+
+
+async def lock_course(course_id: str) -> Any:
+    """The course's row; locked until the transaction ends when its seats are limited (others need no queue)."""
+    course = await read_course(course_id)
+    if course is not None and course["seats"] is not None:
+        course = await fetch_one(_COURSE + " FOR NO KEY UPDATE", course_id)
+    return course
+
+
+async def has_free_seat(course: Any, user_id: str) -> bool:
+    """Whether this person can have a seat: an active learner has one, others need one that is neither taken nor held.
+
+    Call it after `lock_course`, in the same transaction.
+    """
+    if course["seats"] is None:
+        return True
+    rows = await fetch(
+        """
+        SELECT (SELECT count(*) FROM course_enrollments
+                WHERE "courseId" = $1 AND status IN ('active', 'completed') AND "userId" <> $2)
+             + (SELECT count(*) FROM orders o
+                WHERE o.course_id = $1 AND o.holds_seat AND o.user_id <> $2 AND NOT EXISTS (
+                    SELECT FROM course_enrollments e WHERE e."courseId" = $1 AND e."userId" = o.user_id
+                    AND e.status IN ('active', 'completed'))) AS taken
+        """,
+        course["id"],
+        user_id,
+    )
+    return bool(rows[0]["taken"] < course["seats"])
+
+
+async def may_buy(course: Any, user_id: str) -> bool:
+    """Whether the course is on sale for this person: published, and a clinic's own course only for its members."""
+    if not course["is_published"]:
+        return False
+    if course["clinic_id"] is None:
+        return True
+    member = await fetch(
+        "SELECT FROM clinic_members WHERE clinic_id = $1 AND user_id = $2", course["clinic_id"], user_id
+    )
+    return bool(member)
+
+
+async def owns_course(user_id: str, course_id: str) -> bool:
+    """Whether a purchase or a gift already gives this person the course now (`domain.access.OWNING_REASONS`)."""
+    rows = await fetch(
+        "SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND reason IN ('purchase', 'gift')"
+        " AND since <= now() AND (until IS NULL OR until > now()) AND (ended_at IS NULL OR ended_at > now())",
+        user_id,
+        course_id,
+    )
+    return bool(rows)
