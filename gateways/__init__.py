@@ -1,0 +1,1 @@
+"""Clients of outside systems, each behind one small Protocol."""

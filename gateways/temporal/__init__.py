@@ -1,0 +1,1 @@
+"""How we speak to Temporal: payloads as msgspec JSON, encrypted on the way."""

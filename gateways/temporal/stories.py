@@ -1,0 +1,173 @@
+"""Starting stories and speaking to them: ids, names, attributes and policies in one place."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import AcademyError, OutageError
+from domain.identifiers import late_payment_workflow_id, purchase_workflow_id, refund_workflow_id
+from domain.payments import ProviderPayment, ProviderRefund
+from domain.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, PurchaseInput, PurchasePolicy
+from domain.refund import RefundInput
+from domain.stories import (
+    CHECKOUT_UPDATE,
+    PAYMENT_SIGNAL,
+    REFUND_SIGNAL,
+    Attribute,
+    Story,
+    StoryClosedError,
+    StoryTimeoutError,
+    TaskQueue,
+)
+
+RPC_TIMEOUT = timedelta(seconds=5)
+"""For calls that only hand something over."""
+
+_PROCESS = SearchAttributeKey.for_keyword(Attribute.PROCESS)
+_STATE = SearchAttributeKey.for_keyword(Attribute.STATE)
+_USER = SearchAttributeKey.for_keyword(Attribute.USER)
+_COURSE = SearchAttributeKey.for_keyword(Attribute.COURSE)
+_CLINIC = SearchAttributeKey.for_keyword(Attribute.CLINIC)
+
+
+class Stories:
+    """The stories of this academy, seen from outside. Every method raises `OutageError` when Temporal is down."""
+
+    def __init__(self, client: Client, policy: PurchasePolicy) -> None:
+        self._client = client
+        self._policy = policy
+
+    async def checkout(self, order: OrderRef, update_id: str, patience: timedelta) -> CheckoutAnswer:
+        """Start the order's purchase or join it, and wait for its first steps' answer.
+
+        Raises `StoryTimeoutError` when they take longer than `patience`, `StoryClosedError` when the story has ended.
+        """
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            Story.PURCHASE,
+            PurchaseInput(order.order_id, self._policy),
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            **_purchase_options(order),
+        )
+        try:
+            answer: CheckoutAnswer = await self._client.execute_update_with_start_workflow(
+                CHECKOUT_UPDATE,
+                id=update_id,
+                start_workflow_operation=start,
+                result_type=CheckoutAnswer,
+                rpc_timeout=patience,
+            )
+        except WorkflowAlreadyStartedError:
+            raise StoryClosedError from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            await self._require_temporal()
+            raise StoryTimeoutError from None
+        except (RPCError, RuntimeError) as error:
+            raise _in_our_words(error) from None
+        return answer
+
+    async def ensure_purchase(self, order: OrderRef) -> None:
+        """Start an order's purchase whose first start was lost; one that runs or has ended stays as it is."""
+        await self._start(
+            Story.PURCHASE,
+            PurchaseInput(order.order_id, self._policy),
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            **_purchase_options(order),
+        )
+
+    async def tell_purchase(self, order_id: str, payment: ProviderPayment) -> None:
+        """Signal an order's running story. Raises `StoryClosedError` when it does not run."""
+        handle = self._client.get_workflow_handle(purchase_workflow_id(order_id))
+        try:
+            await handle.signal(PAYMENT_SIGNAL, payment, rpc_timeout=RPC_TIMEOUT)
+        except (RPCError, RuntimeError) as error:
+            raise _in_our_words(error) from None
+
+    async def tell_late_payment(self, order: OrderRef, payment: ProviderPayment) -> None:
+        """Start the story of money for a closed order, or signal it while it runs; one that ended has done its work."""
+        await self._start(
+            Story.LATE_PAYMENT,
+            LatePaymentInput(order.order_id, payment, self._policy),
+            id=late_payment_workflow_id(payment.provider, payment.payment_id),
+            task_queue=TaskQueue.CORE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            start_signal=PAYMENT_SIGNAL,
+            start_signal_args=[payment],
+            static_summary="Money for an order already closed",
+            search_attributes=_order_attributes("late-payment", "settling", order),
+        )
+
+    async def tell_refund(self, refund_id: str, refund: ProviderRefund | None) -> None:
+        """Start a refund's story, or signal it while it runs; `refund` is the provider's news of it, if any."""
+        await self._start(
+            Story.REFUND,
+            RefundInput(refund_id, self._policy.first_poll_seconds, self._policy.longest_poll_seconds),
+            id=refund_workflow_id(refund_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            start_signal=REFUND_SIGNAL if refund else None,
+            start_signal_args=[refund] if refund else [],
+            static_summary="Refund",
+            search_attributes=refund_attributes(),
+        )
+
+    async def _start(self, story: Story, argument: Any, **options: Any) -> None:
+        try:
+            await self._client.start_workflow(story, argument, rpc_timeout=RPC_TIMEOUT, **options)
+        except WorkflowAlreadyStartedError:
+            return
+        except (RPCError, RuntimeError) as error:
+            raise _in_our_words(error) from None
+
+    async def _require_temporal(self) -> None:
+        try:
+            healthy = await self._client.service_client.check_health(timeout=timedelta(seconds=1))
+        except (RPCError, RuntimeError) as error:
+            raise _in_our_words(error) from None
+        if not healthy:
+            raise OutageError("temporal")
+
+
+def refund_attributes() -> TypedSearchAttributes:
+    """Of a refund's story: its id names the refund, and the refund's row names the rest."""
+    return TypedSearchAttributes([SearchAttributePair(_PROCESS, "refund"), SearchAttributePair(_STATE, "requested")])
+
+
+def _order_attributes(process: str, state: str, order: OrderRef) -> TypedSearchAttributes:
+    """A clinic's own course says something about the health of who takes it: then the clinic instead of the user."""
+    clinic_id = order.clinic_id
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(_PROCESS, process),
+            SearchAttributePair(_STATE, state),
+            SearchAttributePair(_COURSE, order.course_id),
+            SearchAttributePair(_USER, order.user_id) if clinic_id is None else SearchAttributePair(_CLINIC, clinic_id),
+        ]
+    )
+
+
+def _purchase_options(order: OrderRef) -> dict[str, Any]:
+    return {
+        "id": purchase_workflow_id(order.order_id),
+        "task_queue": TaskQueue.CORE,
+        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        "static_summary": "Purchase of a course",
+        "search_attributes": _order_attributes("purchase", "preparing", order),
+    }
+
+
+def _in_our_words(error: RPCError | RuntimeError) -> AcademyError:
+    """A lazy client raises `RuntimeError` when it cannot connect."""
+    if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+        return StoryClosedError()
+    return OutageError("temporal")
