@@ -1,0 +1,61 @@
+"""Bringing provider events to the stories that they concern: used by the webhook, the relay and the reconciliation."""
+
+from db.queries.provider_events import facts_about, mark_event, read_event, refund_id_of
+from db.queries.purchases import read_order_ref
+from db.queries.refunds import adopt_refund
+from domain.delivery import Destination, destination_of
+from domain.payments import PaymentState, ProviderEvent
+from domain.stories import StoryClosedError
+from gateways.temporal.stories import Stories
+
+
+class EventDelivery:
+    """Delivers committed events, each at least once; the stories make a second time harmless."""
+
+    def __init__(self, stories: Stories) -> None:
+        self._stories = stories
+
+    async def deliver_stored(self, row_id: str) -> None:
+        """Deliver a committed event by its row. Raises as `deliver` does."""
+        event = await read_event(row_id)
+        if event is not None:
+            await self.deliver_and_mark(row_id, event)
+
+    async def deliver_and_mark(self, row_id: str, event: ProviderEvent) -> None:
+        """Deliver a committed event and record what became of it. Raises as `deliver` does."""
+        destination = await self.deliver(event)
+        status = {Destination.UNMATCHED: "unmatched", Destination.NOTHING: "ignored"}.get(destination, "delivered")
+        await mark_event(row_id, status)
+
+    async def deliver(self, event: ProviderEvent) -> Destination:
+        """Bring an event to its story and say which one it was. Raises `OutageError` when Temporal is down."""
+        destination = destination_of(event, await facts_about(event))
+        if event.payment is not None:
+            await self._deliver_payment(event, destination)
+        elif destination is Destination.REFUND:
+            refund_id = await refund_id_of(event)
+            if refund_id is not None:
+                await self._stories.tell_refund(refund_id, event.refund)
+        elif destination is Destination.FOREIGN_REFUND and event.refund is not None:
+            refund_id = await adopt_refund(event.refund)
+            if refund_id is not None:
+                await self._stories.tell_refund(refund_id, event.refund)
+        return destination
+
+    async def _deliver_payment(self, event: ProviderEvent, destination: Destination) -> None:
+        payment = event.payment
+        if payment is None or payment.order_id is None:
+            return None
+        if destination is Destination.PURCHASE:
+            try:
+                return await self._stories.tell_purchase(payment.order_id, payment)
+            except StoryClosedError:
+                # Its story ended between our look and our signal, or an operator terminated it.
+                if payment.state is not PaymentState.SUCCEEDED:
+                    return None
+                destination = Destination.LATE_PAYMENT
+        if destination is Destination.LATE_PAYMENT:
+            order = await read_order_ref(payment.order_id)
+            if order is not None:
+                await self._stories.tell_late_payment(order, payment)
+        return None

@@ -1,0 +1,72 @@
+"""The step that tells people."""
+
+from email.utils import parseaddr
+
+from gateways.messaging.rendering import render
+from temporalio import activity
+
+from db.queries.messages import MessageRow, mark_failed, mark_sent, read_facts, read_message
+from domain.errors import BusinessRefusalError
+from domain.mail_facts import EnrollmentFacts
+from domain.messages import OutgoingEmail
+from domain.seller import Seller
+from gateways.messaging.protocol import EmailSender
+
+
+class Messages:
+    """Writes and sends the queued e-mails."""
+
+    def __init__(self, sender: EmailSender, *, mail_from: str, public_base_url: str, seller: Seller) -> None:
+        """`mail_from` is `Name <address>`; its host also makes the Message-IDs."""
+        self._sender = sender
+        self._mail_from = mail_from
+        self._host = parseaddr(mail_from)[1].rpartition("@")[2]
+        self._public_base_url = public_base_url
+        self._seller = seller
+
+    @activity.defn(name="send_message")
+    async def send(self, message_id: str) -> None:
+        """Send one queued e-mail, by its row's id; what was sent or failed before is left alone.
+
+        At least once: between the server's 250 and our mark it may happen twice, with the same Message-ID. What can
+        never be sent is marked `failed` and the story goes on. Raises `OutageError` when the server is away, and
+        `BusinessRefusalError("message_missing")`.
+        """
+        message = await read_message(message_id)
+        if message is None:
+            raise BusinessRefusalError("message_missing")
+        if message.status != "queued":
+            return
+        try:
+            email = await self._write(message)
+            await self._sender.send(email)
+        except BusinessRefusalError as refusal:
+            activity.logger.error(
+                "alarm: a message can never be sent", extra={"message_id": message_id, "failure": refusal.code}
+            )
+            await mark_failed(message_id, refusal.code)
+        else:
+            await mark_sent(message_id)
+
+    async def _write(self, message: MessageRow) -> OutgoingEmail:
+        """The e-mail in words. Raises `BusinessRefusalError` when there is no point in it any more."""
+        if message.is_disabled:
+            raise BusinessRefusalError("recipient_disabled")
+        facts = await read_facts(message)
+        if facts is None:
+            raise BusinessRefusalError("template_unknown")
+        if isinstance(facts, EnrollmentFacts) and facts.has_ended:
+            # Refunded while the mail waited: "you can begin now" would be wrong by now.
+            raise BusinessRefusalError("access_ended")
+        mail = render(facts, message.reader, public_base_url=self._public_base_url, seller=self._seller)
+        return OutgoingEmail(
+            message_id=f"<{message.id}@{self._host}>",
+            to=message.email,
+            to_name=mail.to_name,
+            from_=self._mail_from,
+            subject=mail.subject,
+            html=mail.html,
+            text=mail.text,
+            sent_at=message.created_at,
+            language=mail.language,
+        )

@@ -1,0 +1,106 @@
+"""The relay of undelivered events and lost starts, and the walk over the provider's book."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from temporalio import activity
+
+from activities.delivery import EventDelivery
+from db.queries.provider_events import commit_event, facts_about, undelivered_events
+from db.queries.purchases import orders_never_started
+from db.queries.refunds import refunds_without_submission
+from domain.delivery import Destination, destination_of
+from domain.payments import PaymentState, ProviderEvent, RefundState
+from gateways.payments.protocol import PaymentProvider
+from gateways.temporal.stories import Stories
+
+RECONCILED_DAYS = 7
+"""How far back the provider's book is compared with ours."""
+
+UNDELIVERED_FOR = timedelta(seconds=10)
+"""A webhook's own delivery gets this long before the relay repeats it."""
+
+NEVER_STARTED_FOR = timedelta(seconds=30)
+"""The request that placed an order gets this long to start its story."""
+
+BATCH = 500
+
+
+class SweepReport(msgspec.Struct, frozen=True, rename="camel"):
+    """What a sweep saw and what it set going."""
+
+    seen: int = 0
+    started: int = 0
+
+
+class Sweeps:
+    """Sets going what was lost on the way."""
+
+    def __init__(self, providers: Mapping[str, PaymentProvider], delivery: EventDelivery, stories: Stories) -> None:
+        self._providers = providers
+        self._delivery = delivery
+        self._stories = stories
+
+    @activity.defn(name="relay_events")
+    async def relay(self) -> SweepReport:
+        """Deliver committed events that were not delivered; start orders' and refunds' stories that never began."""
+        events = await undelivered_events(UNDELIVERED_FOR, BATCH)
+        for row_id in events:
+            activity.heartbeat()
+            try:
+                await self._delivery.deliver_stored(row_id)
+            except Exception:  # one event that cannot be delivered must not hold up the others
+                activity.logger.exception("alarm: an event cannot be delivered", extra={"event": row_id})
+        orders = await orders_never_started(NEVER_STARTED_FOR, BATCH)
+        for order in orders:
+            await self._stories.ensure_purchase(order)
+            activity.heartbeat()
+        refunds = await refunds_without_submission(NEVER_STARTED_FOR, BATCH)
+        for refund_id in refunds:
+            await self._stories.tell_refund(refund_id, None)
+            activity.heartbeat()
+        count = len(events) + len(orders) + len(refunds)
+        return SweepReport(seen=count, started=count)
+
+    @activity.defn(name="reconcile_payments")
+    async def reconcile(self) -> SweepReport:
+        """Compare every provider's book of the last days with ours and set going what we lack."""
+        since = datetime.now(UTC) - timedelta(days=RECONCILED_DAYS)
+        seen = started = 0
+        for provider in self._providers.values():
+            async for event in _book_of(provider, since):
+                activity.heartbeat()
+                seen += 1
+                started += await self._set_going(event)
+        return SweepReport(seen=seen, started=started)
+
+    async def _set_going(self, event: ProviderEvent) -> bool:
+        """Only what our tables lack becomes an event row; what is known costs one query."""
+        destination = destination_of(event, await facts_about(event))
+        if destination is Destination.NOTHING:
+            return False
+        stored = await commit_event(event)
+        if destination is Destination.UNMATCHED:
+            if not stored.is_delivered:
+                activity.logger.error(
+                    "alarm: the provider's book has what names nothing of ours", extra={"event": stored.id}
+                )
+            await self._delivery.deliver_stored(stored.id)
+            return False
+        await self._delivery.deliver_stored(stored.id)
+        return True
+
+
+async def _book_of(provider: PaymentProvider, since: datetime) -> AsyncIterator[ProviderEvent]:
+    """The facts in the book that must have an echo in our tables, as events with an id that names the fact."""
+    async for payment in provider.list_payments(since):
+        if payment.state is PaymentState.SUCCEEDED:
+            event_id = f"reconcile:{payment.payment_id}:{payment.state}"
+            yield ProviderEvent(
+                provider=provider.name, event_id=event_id, event_type="reconcile.payment", payment=payment
+            )
+    async for refund in provider.list_refunds(since):
+        if refund.state is not RefundState.PENDING:
+            event_id = f"reconcile:{refund.provider_refund_id}:{refund.state}"
+            yield ProviderEvent(provider=provider.name, event_id=event_id, event_type="reconcile.refund", refund=refund)

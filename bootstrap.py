@@ -1,0 +1,141 @@
+"""The only place that wires clients, pools and activities; api, worker, jobs and tests share it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from redis.asyncio import Redis
+from temporalio.client import Client
+
+from activities.delivery import EventDelivery
+from activities.messages import Messages
+from activities.purchases import Purchases
+from activities.refunds import Refunds
+from activities.sweeps import Sweeps
+from db.engine import connect, disconnect
+from domain.errors import OutageError
+from domain.purchase import PurchasePolicy
+from domain.seller import Seller
+from gateways.messaging.protocol import EmailSender
+from gateways.messaging.smtp import SmtpSender
+from gateways.payments.protocol import PaymentProvider
+from gateways.payments.stripe import StripePayments
+from gateways.temporal.client import temporal_client
+from gateways.temporal.codec import EncryptionCodec
+from gateways.temporal.setup import prepare_temporal
+from gateways.temporal.stories import Stories
+from settings import Settings, SettingsError, current_settings
+
+PROVIDER_TIMEOUT_SECONDS = 4.0
+"""For one call of a payment provider: less than a quick step has, so that its outcome is known (design, Workflows)."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What API and worker have in common; PostgreSQL's pool is `db.engine.DB`."""
+
+    settings: Settings
+    temporal: Client
+    redis: "Redis"
+    codec: EncryptionCodec
+    stories: Stories
+    delivery: EventDelivery
+    providers: Mapping[str, PaymentProvider]
+    email: EmailSender
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, for_worker: bool = False) -> AsyncIterator[Services]:
+    """Open what API and worker need, and close it at the end.
+
+    Raises `OSError` when PostgreSQL does not answer and, for a worker, `OutageError` when Temporal does not.
+    """
+    codec = EncryptionCodec.from_setting(settings.payload_keys.get_secret_value())
+    api_key = settings.temporal_api_key
+    temporal = await temporal_client(
+        settings.temporal_address,
+        settings.temporal_namespace,
+        codec,
+        tls=settings.temporal_tls,
+        api_key=api_key.get_secret_value() if api_key else None,
+        lazy=not for_worker,
+    )
+    redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1)
+    stories = Stories(temporal, PurchasePolicy(settings.purchase_expiry_seconds, settings.payment_poll_seconds))
+    stripe = StripePayments(
+        settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS
+    )
+    email = SmtpSender(settings.smtp_url)
+    await connect(settings.database_url, settings.database_pool_size)
+    try:
+        yield Services(settings, temporal, redis, codec, stories, EventDelivery(stories), {stripe.name: stripe}, email)
+    finally:
+        await disconnect()
+        await redis.aclose()
+        await stripe.close()
+        await email.close()
+
+
+def activities_of(services: Services) -> list[Callable[..., Any]]:
+    """Every step that a worker can run, with its clients injected."""
+    settings = services.settings
+    seller = Seller(
+        name=settings.seller_name,
+        address=settings.seller_address,
+        state=settings.seller_state,
+        gstin=settings.seller_gstin,
+        default_currency=settings.default_currency,
+    )
+    purchases = Purchases(services.providers, seller)
+    refunds = Refunds(services.providers)
+    messages = Messages(
+        services.email, mail_from=settings.mail_from, public_base_url=settings.public_base_url, seller=seller
+    )
+    sweeps = Sweeps(services.providers, services.delivery, services.stories)
+    return [
+        purchases.reserve,
+        purchases.open_checkout,
+        purchases.read_charge,
+        purchases.cancel_charge,
+        purchases.settle,
+        purchases.close_order,
+        purchases.note_attention,
+        refunds.submit,
+        refunds.read_state,
+        refunds.record,
+        refunds.note_attention,
+        messages.send,
+        sweeps.relay,
+        sweeps.reconcile,
+    ]
+
+
+def end_process(code: int) -> NoReturn:
+    """End at once with the true exit code: a process that used a Temporal client may abort at its exit (facts)."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+async def set_up_temporal(settings: Settings) -> None:
+    """Register search attributes and schedules; a second time changes nothing. Raises `OutageError`."""
+    async with open_services(settings) as services:
+        await prepare_temporal(services.temporal)
+
+
+def main() -> int:
+    """`python bootstrap.py`: prepare Temporal's namespace for workers; the exit code."""
+    try:
+        asyncio.run(set_up_temporal(current_settings()))
+    except (SettingsError, OutageError, OSError) as error:
+        sys.stderr.write(f"Temporal could not be prepared: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    end_process(main())

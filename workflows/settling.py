@@ -1,0 +1,82 @@
+"""Settling captured money and telling people: what the purchase and the late payment have in common."""
+
+import contextlib
+
+from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from domain.identifiers import refund_workflow_id
+from domain.payments import ProviderPayment
+from domain.purchase import (
+    AttentionInput,
+    OrderStatus,
+    PurchasePolicy,
+    SettleInput,
+    Settlement,
+)
+from domain.refund import RefundInput
+from domain.stories import Story
+from workflows.profiles import DATABASE, MESSAGE
+from workflows.repair import Repair, WaitsForPerson
+from workflows.steps import OutageLastedError, RefusedError, child_attributes, run_once, run_step
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import Messages
+
+    from activities.purchases import Purchases
+
+
+class SettlesOrders(WaitsForPerson):
+    """Base of the stories that settle an order's money."""
+
+    def __init__(self, order_id: str, policy: PurchasePolicy) -> None:
+        super().__init__()
+        self._order_id = order_id
+        self._policy = policy
+
+    async def settle(self, payment: ProviderPayment | None) -> OrderStatus:
+        """Write what the payment becomes, start its refund or tell the learner."""
+        settlement = await self._write_settlement(payment)
+        if settlement.refund_id is not None:
+            await self._start_refund(settlement.refund_id)
+            return OrderStatus.SETTLING
+        await tell(settlement.message_ids)
+        return OrderStatus.ENROLLED
+
+    async def note_attention(self, step: str | None) -> None:
+        """Show the buyer that a person is needed; the Temporal UI shows it even when the database cannot."""
+        with contextlib.suppress(OutageLastedError):
+            await run_once(Purchases.note_attention, AttentionInput(self._order_id, step), DATABASE, "note what waits")
+
+    async def _write_settlement(self, payment: ProviderPayment | None) -> Settlement:
+        give_back = False
+        while True:
+            request = SettleInput(self._order_id, payment, give_back)
+            try:
+                return await run_step(Purchases.settle, request, DATABASE, "settle")
+            except (OutageLastedError, RefusedError):
+                choices = "`retry` or `refund`" if payment else "`retry`"
+                give_back = await self.ask_person("settle", choices, self.note_attention) is Repair.REFUND
+
+    async def _start_refund(self, refund_id: str) -> None:
+        """The refund outlives this story. Another story may have started it: one refund, one id."""
+        try:
+            await workflow.start_child_workflow(
+                Story.REFUND,
+                RefundInput(refund_id, self._policy.first_poll_seconds, self._policy.longest_poll_seconds),
+                id=refund_workflow_id(refund_id),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary="Refund of money that enrolled nobody",
+                search_attributes=child_attributes("refund", "requested"),
+            )
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("the refund's story runs already")
+
+
+async def tell(message_ids: tuple[str, ...]) -> None:
+    """Send messages; one that cannot be sent is kept as failed and undoes nothing."""
+    for message_id in message_ids:
+        try:
+            await run_step(Messages.send, message_id, MESSAGE, "send message")
+        except (OutageLastedError, RefusedError):
+            workflow.logger.error("alarm: a message could not be sent", extra={"message_id": message_id})

@@ -1,0 +1,41 @@
+"""The two scheduled walks: the relay repeats what was not delivered, the reconciliation compares books."""
+
+from temporalio import workflow
+
+from domain.stories import Story
+from workflows.profiles import SWEEP, SWEEP_HEARTBEAT
+
+with workflow.unsafe.imports_passed_through():
+    from activities.sweeps import SweepReport, Sweeps
+
+
+@workflow.defn(name=Story.EVENT_RELAY)
+class EventRelay:
+    """Every half minute: deliver committed events and lost starts."""
+
+    @workflow.run
+    async def run(self) -> SweepReport:
+        """What was repeated."""
+        return await workflow.execute_activity_method(
+            Sweeps.relay,
+            schedule_to_close_timeout=SWEEP.schedule_to_close,
+            start_to_close_timeout=SWEEP.start_to_close,
+            heartbeat_timeout=SWEEP_HEARTBEAT,
+            retry_policy=SWEEP.retry,
+        )
+
+
+@workflow.defn(name=Story.PAYMENT_RECONCILE)
+class PaymentReconcile:
+    """Every ten minutes: what the provider's book has and our tables lack."""
+
+    @workflow.run
+    async def run(self) -> SweepReport:
+        """What was seen and what was set going."""
+        return await workflow.execute_activity_method(
+            Sweeps.reconcile,
+            schedule_to_close_timeout=SWEEP.schedule_to_close,
+            start_to_close_timeout=SWEEP.start_to_close,
+            heartbeat_timeout=SWEEP_HEARTBEAT,
+            retry_policy=SWEEP.retry,
+        )
