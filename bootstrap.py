@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from temporalio.client import Client
 
 from activities.delivery import EventDelivery
@@ -48,6 +48,19 @@ class Services:
     email: EmailSender
 
 
+async def connect_temporal(settings: Settings, codec: EncryptionCodec, *, lazy: bool) -> Client:
+    """The Temporal client that the settings name. Raises as `gateways.temporal.client.temporal_client` does."""
+    api_key = settings.temporal_api_key
+    return await temporal_client(
+        settings.temporal_address,
+        settings.temporal_namespace,
+        codec,
+        tls=settings.temporal_tls,
+        api_key=api_key.get_secret_value() if api_key else None,
+        lazy=lazy,
+    )
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, *, for_worker: bool = False) -> AsyncIterator[Services]:
     """Open what API and worker need, and close it at the end.
@@ -55,16 +68,13 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
     Raises `OSError` when PostgreSQL does not answer and, for a worker, `OutageError` when Temporal does not.
     """
     codec = EncryptionCodec.from_setting(settings.payload_keys.get_secret_value())
-    api_key = settings.temporal_api_key
-    temporal = await temporal_client(
-        settings.temporal_address,
-        settings.temporal_namespace,
-        codec,
-        tls=settings.temporal_tls,
-        api_key=api_key.get_secret_value() if api_key else None,
-        lazy=not for_worker,
+    temporal = await connect_temporal(settings, codec, lazy=not for_worker)
+    redis = Redis.from_pool(
+        # Blocking: the ordinary pool refuses its 101st user at once, and a refused count of logins is a hole.
+        BlockingConnectionPool.from_url(
+            settings.redis_url, max_connections=32, timeout=2, socket_timeout=1, socket_connect_timeout=1
+        )
     )
-    redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1)
     stories = Stories(temporal, PurchasePolicy(settings.purchase_expiry_seconds, settings.payment_poll_seconds))
     stripe = StripePayments(
         settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS

@@ -2,15 +2,15 @@
 
 from email.utils import parseaddr
 
-from gateways.messaging.rendering import render
 from temporalio import activity
 
-from db.queries.messages import MessageRow, mark_failed, mark_sent, read_facts, read_message
+from db.queries.messages import MessageRow, mark_failed, mark_sent, read_message
 from domain.errors import BusinessRefusalError
 from domain.mail_facts import EnrollmentFacts
 from domain.messages import OutgoingEmail
 from domain.seller import Seller
 from gateways.messaging.protocol import EmailSender
+from gateways.messaging.rendering import render
 
 
 class Messages:
@@ -29,8 +29,8 @@ class Messages:
         """Send one queued e-mail, by its row's id; what was sent or failed before is left alone.
 
         At least once: between the server's 250 and our mark it may happen twice, with the same Message-ID. What can
-        never be sent is marked `failed` and the story goes on. Raises `OutageError` when the server is away, and
-        `BusinessRefusalError("message_missing")`.
+        never be sent is marked `failed` and the story goes on. Raises `OutageError` when the server is away,
+        `LookupError` for a template that only a newer worker knows, and `BusinessRefusalError("message_missing")`.
         """
         message = await read_message(message_id)
         if message is None:
@@ -38,23 +38,20 @@ class Messages:
         if message.status != "queued":
             return
         try:
-            email = await self._write(message)
-            await self._sender.send(email)
+            await self._sender.send(self._write(message))
         except BusinessRefusalError as refusal:
-            activity.logger.error(
-                "alarm: a message can never be sent", extra={"message_id": message_id, "failure": refusal.code}
+            activity.logger.warning(
+                "a message will never be sent", extra={"message_id": message_id, "failure": refusal.code}
             )
             await mark_failed(message_id, refusal.code)
         else:
             await mark_sent(message_id)
 
-    async def _write(self, message: MessageRow) -> OutgoingEmail:
+    def _write(self, message: MessageRow) -> OutgoingEmail:
         """The e-mail in words. Raises `BusinessRefusalError` when there is no point in it any more."""
         if message.is_disabled:
             raise BusinessRefusalError("recipient_disabled")
-        facts = await read_facts(message)
-        if facts is None:
-            raise BusinessRefusalError("template_unknown")
+        facts = message.facts
         if isinstance(facts, EnrollmentFacts) and facts.has_ended:
             # Refunded while the mail waited: "you can begin now" would be wrong by now.
             raise BusinessRefusalError("access_ended")

@@ -1,0 +1,59 @@
+"""`python -m api`: the HTTP server, one process, until SIGTERM or Ctrl-C."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+import structlog
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from api.app import create_app
+from api.request_log import configure_logs
+from bootstrap import end_process, open_services
+from domain.errors import AcademyError
+from settings import Settings, SettingsError, current_settings
+
+log = structlog.get_logger()
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (production serves others; everything else stays on this machine)
+LOOPBACK = "127.0.0.1"
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal; then finish the requests that are being answered."""
+    async with open_services(settings) as services:
+        server = Server(
+            create_app(services),
+            address=EVERYWHERE if settings.app_env == "production" else LOOPBACK,
+            port=settings.api_port,
+            interface=Interfaces.ASGI,
+            websockets=False,
+            log_enabled=False,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        log.info("api_started", port=settings.api_port)
+        await server.serve()
+        log.info("api_stopped")
+
+
+def main() -> int:
+    """Run, and say in one line why it could not; the exit code."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    configure_logs()
+    try:
+        asyncio.run(serve(current_settings()))
+    except (SettingsError, AcademyError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"The API cannot start, is PostgreSQL running at DATABASE_URL? ({type(error).__name__})\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    end_process(main())

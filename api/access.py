@@ -1,0 +1,102 @@
+"""Who may call a route: each route declares what it asks for, and one middleware enforces it."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import ImproperlyConfiguredException
+from litestar.middleware import ASGIMiddleware
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from api.problem_table import PROBLEMS
+from api.problems import PROBLEM_JSON, ProblemError
+from api.schemas import Problem
+from api.subject import authenticate
+from domain.roles import Permission
+
+
+class Audience(StrEnum):
+    """What a route may ask for besides a permission."""
+
+    PUBLIC = "public"
+    AUTHENTICATED = "authenticated"
+
+
+PUBLIC = Audience.PUBLIC
+AUTHENTICATED = Audience.AUTHENTICATED
+Requirement = Audience | Permission
+
+
+def requires(requirement: Requirement, *problems: str, cookie: str | None = None) -> dict[str, Any]:
+    """What a route asks of its caller, and the problem codes it may answer with: `@get("/", **requires(PUBLIC))`.
+
+    `cookie` names a cookie that may carry the access token instead of the `Authorization` header.
+    """
+    codes = list(problems)
+    if requirement is not PUBLIC:
+        codes.append("login_required")
+    if isinstance(requirement, Permission):
+        codes.append("forbidden")
+    return {
+        "opt": {"permission": requirement, "token_cookie": cookie},
+        "security": [] if requirement is PUBLIC else [{"accessToken": []}],
+        "responses": _documented(codes),
+    }
+
+
+def _documented(codes: Iterable[str]) -> dict[int, ResponseSpec]:
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    return {
+        status: ResponseSpec(
+            Problem,
+            generate_examples=False,
+            media_type=PROBLEM_JSON,
+            description=", ".join(f"`{code}`" for code in sorted(by_status[status])),
+        )
+        for status in sorted(by_status)
+    }
+
+
+class AccessMiddleware(ASGIMiddleware):
+    """Around every route: 401 without a living login, 403 without the permission; the caller goes to `scope["user"]`.
+
+    A route that declared nothing is shut to all. No guard, since Litestar copies the handler for each guard at each
+    request, which costs as much as a small route itself.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        options = scope["route_handler"].opt
+        requirement = options.get("permission")
+        if requirement is not PUBLIC and scope.get("method") != "OPTIONS":
+            subject = await authenticate(ASGIConnection(scope), options.get("token_cookie"))
+            scope["user"] = subject
+            if requirement is not AUTHENTICATED and requirement not in subject.permissions:
+                raise ProblemError("forbidden")
+        await next_app(scope, receive, send)
+
+
+def require_declared_access(app: Litestar) -> None:
+    """Refuse to start with a route that declares no permission or no operation id."""
+    for path, handler in declared_handlers(app):
+        if not isinstance(handler.opt.get("permission"), Audience | Permission):
+            raise ImproperlyConfiguredException(f"{path} declares no permission: use api.access.requires(…)")
+        if not getattr(handler, "operation_id", None):
+            raise ImproperlyConfiguredException(f"{path} has no operation_id")
+
+
+def declared_handlers(app: Litestar) -> list[tuple[str, Any]]:
+    """Every route of ours as (path, handler); not the OPTIONS answers that Litestar adds by itself."""
+    return [
+        (route.path, handler)
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)])
+        if getattr(handler, "http_methods", None) != {"OPTIONS"}
+    ]

@@ -1,0 +1,87 @@
+"""The HTTP application: routes, access, errors and documentation put together."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from api.access import AccessMiddleware, require_declared_access
+from api.bodies import LARGEST_BODY_BYTES, MediaTypeMiddleware
+from api.codec_cors import CodecCors
+from api.identity.sessions import Sessions
+from api.identity.throttle import LoginThrottle
+from api.identity.tokens import AccessTokens
+from api.problems import EXCEPTION_HANDLERS
+from api.request_log import RequestLog
+from api.routes import ROUTES
+from api.subject import provide_subject
+from bootstrap import Services
+
+OPENAPI = OpenAPIConfig(
+    title="Ayurveda Academy",
+    version="1",
+    description="Courses, purchases and certificates of an Ayurvedic academy.",
+    components=Components(
+        security_schemes={"accessToken": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+    ),
+)
+
+
+def create_app(services: Services) -> Litestar:
+    """The API over open services.
+
+    Raises `ImproperlyConfiguredException` for a route without a permission and `SigningKeyError` for
+    unusable `JWT_KEYS`.
+    """
+    settings = services.settings
+    base_url = settings.public_base_url.rstrip("/")
+    tokens = AccessTokens.from_setting(settings.jwt_keys.get_secret_value(), base_url)
+    sessions = Sessions(tokens, LoginThrottle(services.redis))
+    app = Litestar(
+        route_handlers=ROUTES,
+        middleware=[AccessMiddleware(), MediaTypeMiddleware()],
+        dependencies=_dependencies(services, sessions),
+        exception_handlers={**EXCEPTION_HANDLERS},
+        request_max_body_size=LARGEST_BODY_BYTES,
+        logging_config=None,
+        openapi_config=None,
+        state=State(
+            {
+                "public_base_url": base_url,
+                "access_tokens": tokens,
+                "openapi": openapi_document,
+            }
+        ),
+    )
+    require_declared_access(app)
+    # Around everything, since Litestar's own middleware does not see requests that match no route.
+    app.asgi_handler = RequestLog(CodecCors(app.asgi_handler, settings.temporal_ui_url))
+    return app
+
+
+@cache
+def openapi_document() -> bytes:
+    """The OpenAPI 3.1 document, as JSON.
+
+    It comes from a second app that is never served: the one that is served would get Litestar's schema pages,
+    whose scripts come from a CDN.
+    """
+    described = Litestar(
+        route_handlers=ROUTES, dependencies=_dependencies(None, None), openapi_config=OPENAPI, logging_config=None
+    )
+    return msgspec.json.encode(described.openapi_schema.to_schema())
+
+
+def _dependencies(services: Services | None, sessions: Sessions | None) -> Mapping[str, Any]:
+    """What a handler may ask for by parameter name."""
+    return {
+        "services": Provide(lambda: services, sync_to_thread=False),
+        "sessions": Provide(lambda: sessions, sync_to_thread=False),
+        "subject": Provide(provide_subject, sync_to_thread=False),
+    }

@@ -1,0 +1,51 @@
+"""What identity routes read and write."""
+
+from datetime import datetime
+
+from api.schemas import ApiStruct
+from domain.roles import Permission, Role
+
+
+class RegisterBody(ApiStruct):
+    """A new account."""
+
+    email: str
+    password: str
+    name: str
+
+
+class LoginBody(ApiStruct):
+    """A sign-in."""
+
+    email: str
+    password: str
+
+
+class RefreshBody(ApiStruct):
+    """The refresh token that the last login or refresh gave."""
+
+    refresh_token: str
+
+
+class TokenPair(ApiStruct):
+    """Both tokens of a session."""
+
+    access_token: str
+    """For `Authorization: Bearer`; a JWT that lives `expiresIn` seconds."""
+    refresh_token: str
+    """For one call of refresh, within 30 days. Keep it secret, and never use one twice."""
+    expires_in: int
+    """Seconds."""
+
+
+class Me(ApiStruct):
+    """The caller's own account."""
+
+    id: str
+    email: str
+    name: str
+    roles: list[Role]
+    permissions: list[Permission]
+    locale: str
+    time_zone: str
+    created_at: datetime

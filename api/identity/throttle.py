@@ -1,0 +1,84 @@
+"""How many logins may fail: per account and per address, counted in Valkey, or here while Valkey is down."""
+
+import hashlib
+import time
+from typing import Any
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from litestar.connection import ASGIConnection
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api.problems import ProblemError
+
+log = structlog.get_logger()
+
+WINDOW_MINUTES = 15
+PER_ACCOUNT = RateLimitItemPerMinute(10, WINDOW_MINUTES, namespace="login:account")
+PER_ADDRESS = RateLimitItemPerMinute(100, WINDOW_MINUTES, namespace="login:address")
+"""Ten times the account's: an address may be that of a whole clinic."""
+
+
+class LoginThrottle:
+    """Counts each try before its password is looked at, and takes it back when it succeeds.
+
+    Counting first keeps a thousand tries at once from all being the first. `limits` counts by one Lua script
+    (increment, and expiry at the first), so no increment is lost and no key lives for ever.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._shared: Storage = RedisStorage(
+            "redis://",
+            implementation="redispy",
+            key_prefix="throttle",
+            connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # documented, but not in its types
+        )
+        self._own: Storage = MemoryStorage()
+
+    async def enter(self, email: str, address: str) -> None:
+        """Count a try. Raises `ProblemError("too_many_requests")` with `Retry-After` (RFC 6585 §4)."""
+        waits = [await self._count(item, name) for item, name in _counters(email, address)]
+        if wait := max(waits):
+            raise ProblemError("too_many_requests", headers={"Retry-After": str(wait)})
+
+    async def succeeded(self, email: str, address: str) -> None:
+        """Take the try back from its address, and forget the account's failures."""
+        try:
+            await self._forgive(self._shared, email, address)
+        except RedisError as error:
+            log.warning("throttle_not_shared", error=type(error).__name__)
+            await self._forgive(self._own, email, address)
+
+    async def _count(self, item: RateLimitItemPerMinute, name: str) -> int:
+        """Seconds to wait; 0 when this try is within the limit."""
+        key = item.key_for(name)
+        try:
+            return await self._count_in(self._shared, item, key)
+        except RedisError as error:
+            # Worse than a shared count (each process has its own), better than an open door or a closed one.
+            log.warning("throttle_not_shared", error=type(error).__name__)
+            return await self._count_in(self._own, item, key)
+
+    @staticmethod
+    async def _forgive(storage: Storage, email: str, address: str) -> None:
+        (account, name), (by_address, peer) = _counters(email, address)
+        await storage.clear(account.key_for(name))
+        await storage.incr(by_address.key_for(peer), by_address.get_expiry(), amount=-1)
+
+    @staticmethod
+    async def _count_in(storage: Storage, item: RateLimitItemPerMinute, key: str) -> int:
+        if await storage.incr(key, item.get_expiry()) <= item.amount:
+            return 0
+        return max(1, round(await storage.get_expiry(key) - time.time()))
+
+
+def _counters(email: str, address: str) -> tuple[tuple[RateLimitItemPerMinute, str], ...]:
+    """By a hash of the e-mail: keys are seen by operators, and e-mails are not theirs to see."""
+    return (PER_ACCOUNT, hashlib.sha256(email.encode(errors="replace")).hexdigest()), (PER_ADDRESS, address)
+
+
+def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The peer's address. `X-Forwarded-For` is not read: without a list of trusted proxies anyone could write it."""
+    return connection.client.host if connection.client else ""

@@ -1,0 +1,91 @@
+"""Access tokens: JWTs signed with HS256, by the first of the keys and verified by any (settings.jwt_keys)."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import msgspec
+
+from domain.errors import AcademyError
+from domain.roles import Role
+
+ALGORITHM = "HS256"
+"""The only one accepted: what a token says about its algorithm is not believed (RFC 8725 §3.1)."""
+AUDIENCE = "academy-api"
+ACCESS_TOKEN_LIFE = timedelta(minutes=15)
+SHORTEST_KEY_BYTES = 32
+"""RFC 7518 §3.2: as long as the hash, at least."""
+
+
+class SigningKeyError(AcademyError):
+    """`JWT_KEYS` is malformed."""
+
+
+class TokenRefusedError(AcademyError):
+    """The token is expired, forged, or not one of ours."""
+
+
+class AccessClaims(msgspec.Struct, frozen=True):
+    """What a token says, once its signature has been checked."""
+
+    sub: str
+    """The user."""
+    sid: str
+    """The session: tokens die with it."""
+    exp: int
+    """Seconds since the epoch."""
+
+
+class AccessTokens:
+    """Issues and checks access tokens with `keys` (id → secret); the first one signs."""
+
+    def __init__(self, keys: dict[str, str], issuer: str) -> None:
+        self._keys = keys
+        self._current = next(iter(keys))
+        self._issuer = issuer
+
+    @classmethod
+    def from_setting(cls, setting: str, issuer: str) -> "AccessTokens":
+        """`id:secret,id:secret`, the newest first. Raises `SigningKeyError`."""
+        pairs = [part.strip().partition(":") for part in setting.split(",") if part.strip()]
+        keys = {key_id: secret for key_id, _, secret in pairs}
+        if not keys or len(keys) != len(pairs) or "" in keys:
+            raise SigningKeyError("JWT_KEYS wants id:secret pairs with different ids, separated by commas")
+        if any(len(secret.encode()) < SHORTEST_KEY_BYTES for secret in keys.values()):
+            raise SigningKeyError(f"JWT_KEYS wants secrets of at least {SHORTEST_KEY_BYTES} bytes")
+        return cls(keys, issuer)
+
+    def issue(self, user_id: str, session_id: str, roles: list[Role], *, life: timedelta = ACCESS_TOKEN_LIFE) -> str:
+        """A token of this session. `roles` are for other readers: we look them up, so that a change acts at once."""
+        now = datetime.now(UTC)
+        claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "sub": user_id,
+            "sid": session_id,
+            "roles": roles,
+            "iat": now,
+            "exp": now + life,
+        }
+        return jwt.encode(claims, self._keys[self._current], algorithm=ALGORITHM, headers={"kid": self._current})
+
+    def verify(self, token: str) -> AccessClaims:
+        """The claims of a living token of ours. Raises `TokenRefusedError`, without saying which check failed."""
+        try:
+            key = self._keys[jwt.get_unverified_header(token)["kid"]]
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=self._issuer,
+                options={"require": ["exp", "iat", "aud", "iss", "sub", "sid"]},
+            )
+            return msgspec.convert(claims, AccessClaims)
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, msgspec.ValidationError):
+            raise TokenRefusedError from None
+
+
+def seconds_left(claims: AccessClaims) -> int:
+    """How long a token still lives, in seconds."""
+    return max(0, claims.exp - int(time.time()))

@@ -1,0 +1,78 @@
+"""Every problem the API answers with, in one table: add a line here and raise its code."""
+
+from typing import NamedTuple
+
+
+class ProblemKind(NamedTuple):
+    """What a code means to a caller; `detail` says how to mend it."""
+
+    status: int
+    title: str
+    detail: str
+
+
+PROBLEMS: dict[str, ProblemKind] = {
+    # What every route may answer.
+    "malformed_body": ProblemKind(400, "The body cannot be read", "Send valid JSON in UTF-8."),
+    "bad_request": ProblemKind(400, "The request cannot be read", "Check the request's headers and parameters."),
+    "validation_failed": ProblemKind(422, "Some values are not acceptable", "Mend the fields listed in `errors`."),
+    "login_required": ProblemKind(
+        401, "A login is needed", "Send `Authorization: Bearer` with a valid access token; refresh an expired one."
+    ),
+    "forbidden": ProblemKind(403, "Not allowed", "Your roles do not include the permission that this route needs."),
+    "not_found": ProblemKind(404, "Not found", "Check the address; what you may not see is not found, either."),
+    "method_not_allowed": ProblemKind(405, "Method not allowed", "Use one of the methods in the `Allow` header."),
+    "body_too_large": ProblemKind(413, "The body is too large", "Send a smaller body."),
+    "unsupported_media_type": ProblemKind(
+        415, "Unsupported media type", "Send the `Content-Type` that the `Accept` header of this answer names."
+    ),
+    "too_many_requests": ProblemKind(429, "Too many attempts", "Wait for as many seconds as `Retry-After` says."),
+    "internal_error": ProblemKind(
+        500, "Something went wrong here", "It was recorded. Tell us the `requestId` if it goes on."
+    ),
+    "service_unavailable": ProblemKind(
+        503, "A part of the academy does not answer", "Nothing is half done: try again in a few seconds."
+    ),
+    # Identity.
+    "credentials_refused": ProblemKind(
+        401, "E-mail or password is wrong", "Check both; after many attempts there is a wait."
+    ),
+    "account_disabled": ProblemKind(403, "This account is disabled", "Ask the academy to open it again."),
+    "refresh_token_refused": ProblemKind(
+        401, "This refresh token is not valid", "It is unknown, expired, used or revoked: log in again."
+    ),
+    "email_taken": ProblemKind(409, "This e-mail has an account", "Log in, or register with another e-mail."),
+    # Courses and purchases.
+    "course_not_found": ProblemKind(404, "No such course", "Check the course's id or slug; it may be unpublished."),
+    "course_owned": ProblemKind(409, "You have this course", "Open it from your enrollments; nothing was charged."),
+    "course_full": ProblemKind(409, "The course is full", "All seats are taken or held; try again later."),
+    "no_price": ProblemKind(422, "No price in this currency", "Ask again in a currency that the course lists."),
+    "payment_refused": ProblemKind(
+        422,
+        "The payment provider refuses this charge",
+        "Try another currency, or ask the academy; nothing was charged.",
+    ),
+    "order_closed": ProblemKind(409, "This order is closed", "Start a new purchase with a new idempotency key."),
+    # Webhooks.
+    "signature_refused": ProblemKind(
+        400, "The signature is not valid", "Sign the raw body with the webhook secret; 5 minutes old at most."
+    ),
+    "payload_not_understood": ProblemKind(
+        422, "The signed event is not understood", "Send events of the API version that the academy was built for."
+    ),
+    # Idempotency-Key (draft-ietf-httpapi-idempotency-key-header).
+    "idempotency_key_missing": ProblemKind(
+        400, "An idempotency key is needed", "Send an `Idempotency-Key` header, new for each intent."
+    ),
+    "idempotency_key_reused": ProblemKind(
+        422, "The idempotency key was used with another body", "Send a new key with a new request."
+    ),
+    "idempotency_key_in_progress": ProblemKind(
+        409, "The first request with this key is being accepted", "Repeat the same request in a second."
+    ),
+    # Codec endpoint.
+    "payload_not_readable": ProblemKind(
+        422, "A payload cannot be decoded", "Its key is not among PAYLOAD_KEYS, or it was changed on the way."
+    ),
+}
+"""By stable public code. The code is the last part of the problem's `type`, too."""

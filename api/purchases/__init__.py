@@ -1,0 +1,1 @@
+"""Buying a course, and what one has bought."""

@@ -1,0 +1,144 @@
+"""Buying: place the order, start its story, answer with its first steps' answer."""
+
+import hashlib
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import Parameter
+from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
+
+from api.access import requires
+from api.problems import ProblemError
+from api.purchases.schemas import Checkout, PurchaseRequest, PurchaseView, billing_of, view_of
+from api.subject import Subject
+from bootstrap import Services
+from db.queries.placing import PlaceOrder, buyable_course, order_of_key, place_order, take_back
+from db.queries.purchases import Purchase, read_lines, read_purchase
+from db.sql import as_json
+from domain.errors import BusinessRefusalError, OutageError
+from domain.purchase import OrderRef, Refusal
+from domain.roles import Permission
+from domain.stories import StoryClosedError, StoryTimeoutError
+
+CHECKOUT_PATIENCE = timedelta(seconds=8)
+"""The first steps' answer is waited for this long; with the rest of the request it stays below 10 s."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Parameter(
+        header="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,200}$",
+        description="New for each intent to buy, the same for each repetition of the request.",
+    ),
+]
+
+
+@post(
+    "/api/v1/courses/{course_id:str}/purchases",
+    operation_id="createPurchase",
+    tags=["Purchases"],
+    **requires(
+        Permission.COURSE_ENROLL,
+        "idempotency_key_missing",
+        "idempotency_key_reused",
+        "idempotency_key_in_progress",
+        "validation_failed",
+        *(refusal.value for refusal in Refusal),
+        "service_unavailable",
+    ),
+)
+async def create_purchase(
+    data: PurchaseRequest,
+    course_id: str,
+    services: Services,
+    subject: Subject,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[PurchaseView]:
+    """Buy a course. A repeat with the same key and body joins the same order, also while it runs.
+
+    201 with the checkout, or with the state of an order that is paid or closed by now; 202 `preparing` when the
+    first steps take longer, then follow `Location`.
+    """
+    if idempotency_key is None:
+        raise ProblemError("idempotency_key_missing")
+    order_id = await _order_of(data, course_id, services.settings.default_currency, subject.user_id, idempotency_key)
+    purchase = await _own(order_id, subject.user_id)
+    if purchase.closed_at is not None:
+        return await _answer(services, purchase, None)
+    return await _join_story(services, purchase, idempotency_key)
+
+
+@get(
+    "/api/v1/purchases/{purchase_id:str}",
+    operation_id="getPurchase",
+    tags=["Purchases"],
+    **requires(Permission.COURSE_ENROLL, "not_found"),
+)
+async def get_purchase(purchase_id: str, subject: Subject) -> PurchaseView:
+    """One's own purchase: its state and its invoice lines."""
+    purchase = await _own(purchase_id, subject.user_id)
+    return view_of(purchase, await read_lines(purchase.id))
+
+
+async def _order_of(data: PurchaseRequest, course: str, default_currency: str, user_id: str, key: str) -> str:
+    """The order that this request stands for, placed now if it is the first. Raises `BusinessRefusalError`."""
+    billing = billing_of(data)
+    request = PlaceOrder(
+        user_id=user_id,
+        course_id=course,
+        route=f"/api/v1/courses/{course}/purchases",
+        key=key,
+        request_hash=hashlib.sha256(msgspec.json.encode(data)).hexdigest(),
+        provider=data.provider,
+        currency=data.currency or default_currency,
+        billing=as_json(billing),
+    )
+    order_id = await order_of_key(request)
+    if order_id is not None:
+        return order_id
+    course_id = await buyable_course(course, user_id)
+    request = msgspec.structs.replace(request, course_id=course_id)
+    try:
+        return await place_order(request)
+    except BusinessRefusalError as refusal:
+        # The other request with this key has committed meanwhile, or else is still at it.
+        joined = await order_of_key(request)
+        if joined is None:
+            raise refusal
+        return joined
+
+
+async def _join_story(services: Services, purchase: Purchase, key: str) -> Response[PurchaseView]:
+    order = OrderRef(purchase.id, purchase.user_id, purchase.course_id, purchase.clinic_id)
+    try:
+        answer = await services.stories.checkout(order, key, CHECKOUT_PATIENCE)
+    except StoryTimeoutError:
+        return await _answer(services, purchase, None, HTTP_202_ACCEPTED)
+    except StoryClosedError:
+        return await _answer(services, await _own(purchase.id, purchase.user_id), None)
+    except OutageError:
+        await take_back(purchase.id)
+        raise
+    if answer.refusal is not None:
+        raise BusinessRefusalError(answer.refusal.value)
+    return await _answer(services, await _own(purchase.id, purchase.user_id), answer.client_secret)
+
+
+async def _answer(
+    services: Services, purchase: Purchase, client_secret: str | None, status: int = HTTP_201_CREATED
+) -> Response[PurchaseView]:
+    """The purchase as it stands in SQL; an order that was refused answers with its refusal, as the first time."""
+    if purchase.refusal is not None:
+        raise BusinessRefusalError(purchase.refusal)
+    checkout = Checkout(client_secret, services.settings.stripe_publishable_key) if client_secret else None
+    view = view_of(purchase, await read_lines(purchase.id), checkout)
+    return Response(view, status_code=status, headers={"Location": f"/api/v1/purchases/{purchase.id}"})
+
+
+async def _own(purchase_id: str, user_id: str) -> Purchase:
+    purchase = await read_purchase(purchase_id, user_id)
+    if purchase is None:
+        raise ProblemError("not_found")
+    return purchase

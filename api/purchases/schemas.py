@@ -1,0 +1,109 @@
+"""What the purchase routes read and write."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from api.problems import ProblemError
+from api.schemas import ApiStruct, FieldError
+from db.queries.purchases import Purchase
+from domain.identifiers import purchase_workflow_id
+from domain.money import MINOR_DIGITS
+from domain.places import INDIAN_STATES
+from domain.purchase import Billing, InvoiceLine, OrderStatus
+
+
+class BillingAddress(ApiStruct, forbid_unknown_fields=True):
+    """Who is billed. In India `state` is the two-letter GST code, which decides the tax."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    state: Annotated[str, Meta(min_length=1, max_length=60)]
+    postal_code: Annotated[str, Meta(min_length=1, max_length=16)]
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+    gstin: Annotated[str, Meta(pattern="^[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]$")] | None = None
+
+
+class PurchaseRequest(ApiStruct, forbid_unknown_fields=True):
+    """Buy one course; without `currency` in the academy's own."""
+
+    provider: Literal["stripe"]
+    billing: BillingAddress
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")] | None = None
+
+
+class Checkout(ApiStruct):
+    """What the browser pays with at the provider."""
+
+    client_secret: str
+    publishable_key: str
+
+
+class PurchaseSummary(ApiStruct):
+    """A purchase in a list. `amount` includes tax; it is null until the price is fixed."""
+
+    id: str
+    status: OrderStatus
+    course_id: str
+    course_slug: str
+    course_title: str
+    amount: Decimal | None
+    currency: str
+    reason: str | None
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class PurchaseView(PurchaseSummary):
+    """A purchase; `workflowId` is for operators, `checkout` is there while the charge can be paid by this answer."""
+
+    workflow_id: str
+    lines: list[InvoiceLine]
+    checkout: Checkout | None = None
+
+
+def summary_of(purchase: Purchase) -> PurchaseSummary:
+    """A purchase as a list shows it."""
+    return PurchaseSummary(**_common(purchase))
+
+
+def view_of(purchase: Purchase, lines: list[InvoiceLine], checkout: Checkout | None = None) -> PurchaseView:
+    """A purchase as its own page shows it."""
+    return PurchaseView(
+        **_common(purchase), workflow_id=purchase_workflow_id(purchase.id), lines=lines, checkout=checkout
+    )
+
+
+def billing_of(request: PurchaseRequest) -> Billing:
+    """The billing address. Raises `ProblemError("validation_failed")` for a currency or state that we do not know."""
+    address = request.billing
+    errors = []
+    if request.currency is not None and request.currency not in MINOR_DIGITS:
+        errors.append(FieldError(field="currency", message=f"Use one of {', '.join(sorted(MINOR_DIGITS))}."))
+    if address.country == "IN" and address.state not in INDIAN_STATES:
+        errors.append(FieldError(field="billing.state", message="Use the two-letter GST code of an Indian state."))
+    if errors:
+        raise ProblemError("validation_failed", errors=errors)
+    return Billing(
+        name=address.name,
+        state=address.state,
+        postal_code=address.postal_code,
+        country=address.country,
+        gstin=address.gstin,
+    )
+
+
+def _common(purchase: Purchase) -> dict[str, Any]:
+    return {
+        "id": purchase.id,
+        "status": purchase.shown_status,
+        "course_id": purchase.course_id,
+        "course_slug": purchase.course_slug,
+        "course_title": purchase.course_title,
+        "amount": purchase.amount,
+        "currency": purchase.currency,
+        "reason": purchase.close_reason,
+        "created_at": purchase.created_at,
+        "expires_at": purchase.expires_at if purchase.closed_at is None else None,
+    }

@@ -1,0 +1,30 @@
+"""Every controller and route handler of the API: one line each."""
+
+from litestar.types import ControllerRouterHandler
+
+from api.catalog.controller import get_course, list_courses
+from api.codec import codec_router
+from api.docs import docs_page, openapi_json, problem_page
+from api.health import live, ready
+from api.identity.controller import IdentityController
+from api.purchases.controller import create_purchase, get_purchase
+from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
+from api.webhooks.stripe import receive_stripe_event
+
+ROUTES: list[ControllerRouterHandler] = [
+    IdentityController,
+    codec_router,
+    live,
+    ready,
+    openapi_json,
+    docs_page,
+    problem_page,
+    list_courses,
+    get_course,
+    create_purchase,
+    get_purchase,
+    list_my_purchases,
+    list_my_enrollments,
+    get_my_access,
+    receive_stripe_event,
+]

@@ -1,0 +1,1 @@
+"""What outside systems tell us: verified on the raw body, committed, answered, then delivered."""

@@ -1,0 +1,126 @@
+"""The demo data as it stands in the TOML files beside this one, checked while it is read."""
+
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from domain.roles import Role
+
+HERE = Path(__file__).parent
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Person(_Table, frozen=True, kw_only=True):
+    """Somebody who signs in as `{login}@academy.example`."""
+
+    login: str
+    name: str
+    roles: list[Role]
+    locale: str
+
+
+class Clinic(_Table, frozen=True, kw_only=True):
+    """A clinic; courses by slug, people by login."""
+
+    slug: str
+    name: str
+    state: str
+    lms_enabled: bool
+    lms_courses: list[str]
+    staff: list[str]
+    patients: list[str]
+
+
+class Company(_Table, frozen=True, kw_only=True):
+    """A company that wants seats for its people."""
+
+    slug: str
+    name: str
+    state: str
+    seats: int
+
+
+class Question(_Table, frozen=True, kw_only=True):
+    """A question of a quiz; `answer` is the index of the right option."""
+
+    question: str
+    options: list[str]
+    answer: int
+
+
+class Lesson(_Table, frozen=True, kw_only=True):
+    """A lesson; `about` is its description, `content` the words of a text lesson."""
+
+    type: Literal["video", "text", "quiz", "assignment", "live-session"]
+    title: str
+    minutes: int
+    preview: bool = False
+    about: str | None = None
+    content: str | None = None
+    questions: list[Question] = []
+
+
+class Module(_Table, frozen=True, kw_only=True):
+    """A part of a course."""
+
+    title: str
+    lessons: list[Lesson]
+    preview: bool = False
+
+
+class Course(_Table, frozen=True, kw_only=True):
+    """A course; a draft has no `published_at` (UTC). `price` is in the default currency, `usd` a row of its own."""
+
+    slug: str
+    title: str
+    description: str
+    level: Literal["beginner", "intermediate", "advanced"]
+    language: str = "en"
+    free: bool = False
+    price: Decimal | None = None
+    subscription_price: Decimal | None = None
+    usd: Decimal | None = None
+    instructor: str
+    clinic: str | None = None
+    seats: int | None = None
+    certificate: str = "standard"
+    published_at: datetime | None = None
+    tags: list[str]
+    modules: list[Module]
+
+    @property
+    def minutes(self) -> int:
+        """The sum of all lessons."""
+        return sum(lesson.minutes for module in self.modules for lesson in module.lessons)
+
+
+class People(_Table, frozen=True, kw_only=True):
+    """Everybody and every organisation."""
+
+    people: list[Person]
+    clinics: list[Clinic]
+    companies: list[Company]
+
+
+class _Courses(_Table, frozen=True, kw_only=True):
+    courses: list[Course]
+
+
+def people() -> People:
+    """What `people.toml` says. Raises `msgspec.ValidationError` naming what is wrong."""
+    return msgspec.convert(tomllib.loads((HERE / "people.toml").read_text()), People)
+
+
+def courses() -> Iterator[tuple[str, Course]]:
+    """Each course with its category, which is the name of its file."""
+    for path in sorted((HERE / "courses").glob("*.toml")):
+        for course in msgspec.convert(tomllib.loads(path.read_text()), _Courses).courses:
+            yield path.stem, course

@@ -1,0 +1,71 @@
+"""Settings: production refuses what only development may use, and `.env.example` tells the truth."""
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from settings import (
+    DEVELOPMENT_SECRETS,
+    REQUIRED_IN_PRODUCTION,
+    Settings,
+    SettingsError,
+    load_settings,
+)
+from stack.embedded import EmbeddedStack
+from stack.process import PROJECT
+
+PRODUCTION = {
+    "app_env": "production",
+    **dict.fromkeys((name.lower() for name in (*REQUIRED_IN_PRODUCTION, *DEVELOPMENT_SECRETS)), "our-own"),
+}
+
+
+def test_production_starts_with_values_of_its_own() -> None:
+    assert load_settings(_env_file=None, **PRODUCTION).app_env == "production"
+
+
+@pytest.mark.parametrize("name", [*REQUIRED_IN_PRODUCTION, *DEVELOPMENT_SECRETS])
+def test_production_names_what_is_missing(name: str) -> None:
+    values = {key: value for key, value in PRODUCTION.items() if key != name.lower()}
+    with pytest.raises(SettingsError, match=rf"set {name} to") as refused:
+        load_settings(_env_file=None, **values)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "value"), DEVELOPMENT_SECRETS.items())
+def test_production_refuses_a_development_secret_without_telling_it(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"set {name} to") as refused:
+        load_settings(_env_file=None, **{**PRODUCTION, name.lower(): value})
+    assert value not in str(refused.value)
+
+
+def test_production_runs_on_no_server_of_this_machine(tmp_path: Path) -> None:
+    stack = EmbeddedStack(load_settings(_env_file=None, data_dir=tmp_path, **PRODUCTION))
+    assert set(stack.parts) == {"worker", "api"}
+    assert stack.settings.stripe_api_base == "https://api.stripe.com"
+    assert stack.settings.demo_password is None
+
+
+def test_an_unreadable_value_is_named() -> None:
+    with pytest.raises(SettingsError, match="API_PORT"):
+        load_settings(_env_file=None, api_port="eight thousand")
+
+
+def test_the_example_lists_every_setting_with_its_default_and_a_comment() -> None:
+    text = (PROJECT / ".env.example").read_text()
+    lines = re.findall(r"^#([A-Z].*)$", text, re.MULTILINE)
+    assert all("  # " in line for line in lines)
+    shown = dotenv_values(stream=StringIO("\n".join(lines)))
+    assert shown == {name.upper(): _plain(field.default) for name, field in Settings.model_fields.items()}
+
+
+def _plain(default: object) -> str:
+    if isinstance(default, SecretStr):
+        return default.get_secret_value()
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None else str(default)
