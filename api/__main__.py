@@ -1,8 +1,10 @@
 """`python -m api`: the HTTP server, one process, until SIGTERM or Ctrl-C."""
 
 import asyncio
+import errno
 import logging
 import signal
+import socket
 import sys
 
 import structlog
@@ -23,10 +25,12 @@ LOOPBACK = "127.0.0.1"
 
 async def serve(settings: Settings) -> None:
     """Serve until a signal; then finish the requests that are being answered."""
+    address = EVERYWHERE if settings.app_env == "production" else LOOPBACK
+    _require_free_port(address, settings.api_port)
     async with open_services(settings) as services:
         server = Server(
             create_app(services),
-            address=EVERYWHERE if settings.app_env == "production" else LOOPBACK,
+            address=address,
             port=settings.api_port,
             interface=Interfaces.ASGI,
             websockets=False,
@@ -50,9 +54,20 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"The API cannot start, is PostgreSQL running at DATABASE_URL? ({type(error).__name__})\n")
+        if error.errno == errno.EADDRINUSE:
+            words = f"Port {current_settings().api_port} is taken: end what listens there, or set API_PORT."
+        else:
+            words = f"PostgreSQL does not answer at DATABASE_URL ({type(error).__name__}): is it running?"
+        sys.stderr.write(words + "\n")
         return 1
     return 0
+
+
+def _require_free_port(address: str, port: int) -> None:
+    """Raises `OSError`; Granian itself would panic."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((address, port))
 
 
 if __name__ == "__main__":

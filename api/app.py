@@ -12,7 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from api.access import AccessMiddleware, require_declared_access
-from api.bodies import LARGEST_BODY_BYTES, MediaTypeMiddleware
+from api.bodies import LARGEST_BODY_BYTES, DrainTooLarge, MediaTypeMiddleware
 from api.codec_cors import CodecCors
 from api.identity.sessions import Sessions
 from api.identity.throttle import LoginThrottle
@@ -61,7 +61,7 @@ def create_app(services: Services) -> Litestar:
     )
     require_declared_access(app)
     # Around everything, since Litestar's own middleware does not see requests that match no route.
-    app.asgi_handler = RequestLog(CodecCors(app.asgi_handler, settings.temporal_ui_url))
+    app.asgi_handler = RequestLog(DrainTooLarge(CodecCors(app.asgi_handler, settings.temporal_ui_url)))
     return app
 
 

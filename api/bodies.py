@@ -1,16 +1,21 @@
 """What a request's body has to be."""
 
+import asyncio
+import contextlib
 from functools import cache
 from typing import Any
 
 from litestar.enums import RequestEncodingType, ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import ProblemError
 
 LARGEST_BODY_BYTES = 256 * 1024
 """Of every route that does not say otherwise by `request_max_body_size`."""
+DRAIN_BYTES = 8 * 1024 * 1024
+DRAIN_SECONDS = 2.0
 
 
 class MediaTypeMiddleware(ASGIMiddleware):
@@ -37,3 +42,33 @@ def _media_type_of(handler: Any) -> str | None:
     if data is None:
         return None
     return RequestEncodingType(getattr(data.kwarg_definition, "media_type", RequestEncodingType.JSON)).value
+
+
+class DrainTooLarge:
+    """ASGI: reads what is still coming of a body that is refused as too large, up to a limit, before answering.
+
+    A server that answers and closes while its caller still sends makes the caller's system throw the answer away
+    (RFC 9112 §9.6).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_drained(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        await _drain(receive)
+            await send(message)
+
+        await self._app(scope, receive, send_drained)
+
+
+async def _drain(receive: Receive) -> None:
+    drained = 0
+    while drained < DRAIN_BYTES:
+        message = await receive()
+        if message["type"] != "http.request" or not message["more_body"]:
+            return
+        drained += len(message["body"])

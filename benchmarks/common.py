@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from settings import Settings, load_settings
-from stack.embedded import EmbeddedStack
+from stack.embedded import JOBS, EmbeddedStack
 from stack.postgres import remove_data
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ async def academy(*servers: str, **overrides: object) -> AsyncIterator[EmbeddedS
         stack = EmbeddedStack(benchmark_settings(folder / "data", **overrides))
         stack.servers = servers or stack.servers
         async with stack:
-            for job in ("migrations", "demo-data"):
+            for job in JOBS:
                 await stack.run_job(job)
             yield stack
         remove_data(stack.settings.data_dir)

@@ -72,7 +72,7 @@ class RefundStory(WaitsForPerson):
         while True:
             try:
                 recorded = await run_step(Refunds.record, self._refund.refund_id, DATABASE, "record the refund")
-                return await tell(recorded.message_ids)
+                return await tell(self, recorded.message_ids)
             except OutageLastedError:
                 await self._ask("record_refund")
 

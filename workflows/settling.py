@@ -22,7 +22,6 @@ from workflows.steps import OutageLastedError, RefusedError, child_attributes, r
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Messages
-
     from activities.purchases import Purchases
 
 
@@ -40,7 +39,7 @@ class SettlesOrders(WaitsForPerson):
         if settlement.refund_id is not None:
             await self._start_refund(settlement.refund_id)
             return OrderStatus.SETTLING
-        await tell(settlement.message_ids)
+        await tell(self, settlement.message_ids)
         return OrderStatus.ENROLLED
 
     async def note_attention(self, step: str | None) -> None:
@@ -73,10 +72,20 @@ class SettlesOrders(WaitsForPerson):
             workflow.logger.info("the refund's story runs already")
 
 
-async def tell(message_ids: tuple[str, ...]) -> None:
-    """Send messages; one that cannot be sent is kept as failed and undoes nothing."""
+async def tell(story: WaitsForPerson, message_ids: tuple[str, ...]) -> None:
+    """Send messages, one after the other. An outage that outlasts all patience waits for a person; SQL shows nothing
+    of it, since to the buyer everything is in order but the mail."""
     for message_id in message_ids:
-        try:
-            await run_step(Messages.send, message_id, MESSAGE, "send message")
-        except (OutageLastedError, RefusedError):
-            workflow.logger.error("alarm: a message could not be sent", extra={"message_id": message_id})
+        while True:
+            try:
+                await run_step(Messages.send, message_id, MESSAGE, "send message")
+                break
+            except RefusedError:
+                workflow.logger.error("alarm: a message can never be sent")
+                break
+            except OutageLastedError:
+                await story.ask_person("send_message", "`retry`", _note_nothing)
+
+
+async def _note_nothing(_step: str | None) -> None:
+    return

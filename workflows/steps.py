@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from domain.stories import Attribute
 from workflows.profiles import NEVER_RETRIED, Profile
@@ -14,6 +14,10 @@ T = TypeVar("T")
 
 _STATE = SearchAttributeKey.for_keyword(Attribute.STATE)
 _PROCESS = SearchAttributeKey.for_keyword(Attribute.PROCESS)
+
+
+FAILED = (ActivityError, ApplicationError)
+"""How a step fails: a local activity that is not retried raises its own error, without the activity's around it."""
 
 
 class RefusedError(Exception):
@@ -43,7 +47,7 @@ async def run_step(activity: Callable[..., Awaitable[T]], argument: Any, profile
             retry_policy=profile.patient.retry,
             summary=f"{summary} (patiently, after an outage)",
         )
-    except ActivityError as error:
+    except FAILED as error:
         raise _in_our_words(error, summary) from error
 
 
@@ -58,7 +62,7 @@ async def run_once(activity: Callable[..., Awaitable[T]], argument: Any, profile
             retry_policy=profile.quick.retry,
             summary=summary,
         )
-    except ActivityError as error:
+    except FAILED as error:
         raise _in_our_words(error, summary) from error
 
 
@@ -72,7 +76,7 @@ def child_attributes(process: str, state: str) -> TypedSearchAttributes:
     return TypedSearchAttributes([SearchAttributePair(_PROCESS, process), SearchAttributePair(_STATE, state)])
 
 
-def _in_our_words(error: ActivityError, summary: str) -> RefusedError | OutageLastedError:
+def _in_our_words(error: FailureError, summary: str) -> RefusedError | OutageLastedError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ApplicationError) and cause.type in NEVER_RETRIED:

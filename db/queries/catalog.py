@@ -118,7 +118,8 @@ _SHOWN = """
 WITH shown AS (
   SELECT c.id, c.slug, c.title, c.description, c."thumbnailUrl", c.category, c.level,
          coalesce(c.language, 'en') AS language, c.duration, coalesce(c."isFree", false) AS "isFree", c.price,
-         c."subscriptionPrice", c."publishedAt" AT TIME ZONE 'UTC' AS "publishedAt", c."clinicId", c."trailerVideoUrl", c."certificateTemplate",
+         c."subscriptionPrice", c."publishedAt" AT TIME ZONE 'UTC' AS "publishedAt",
+         c."clinicId", c."trailerVideoUrl", c."certificateTemplate",
          c."maxEnrollments", c."maxEnrollments" IS NOT NULL AS "isLimited",
          coalesce(c."publishedAt", c."createdAt", 'epoch') AS shown_at,
          CASE WHEN u.id IS NULL THEN NULL ELSE json_build_object('id', u.id, 'name', u.name) END AS instructor,

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import stripe
 
-from domain.errors import AcademyError, BusinessRefusalError, OutageError, UnknownOutcomeError
+from domain.errors import AcademyError, AnsweredFaultError, BusinessRefusalError, OutageError, UnknownOutcomeError
 from domain.payments import NewPayment, NewRefund, ProviderPayment, ProviderRefund
 from gateways.payments.stripe_objects import (
     ORDER_KEY,
@@ -182,14 +182,17 @@ def _in_our_words(error: stripe.StripeError, subject: str, *, writes: bool) -> A
     if status == 409 or not 400 <= status < 500:
         # 409: the same key is being worked on right now. Below 400: an answer that is not Stripe's JSON.
         word = f"stripe_answered_{status}"
-        return UnknownOutcomeError(word) if writes else OutageError(word)
-    return _refusal(error, status, subject)
-
-
-def _refusal(error: stripe.StripeError, status: int, subject: str) -> BusinessRefusalError:
-    code = error.code or ""
+        if not writes:
+            return OutageError(word)
+        return AnsweredFaultError(word) if status >= 500 else UnknownOutcomeError(word)
     if status in (401, 403):
-        return BusinessRefusalError("provider_credentials_refused")
+        # A key mis-rotated by us is no "no" to the buyer: tried again until somebody mends it.
+        return OutageError("provider_credentials_refused")
+    return _refusal(error, subject)
+
+
+def _refusal(error: stripe.StripeError, subject: str) -> BusinessRefusalError:
+    code = error.code or ""
     if isinstance(error, stripe.IdempotencyError):
         return BusinessRefusalError("idempotency_key_reused")
     if code == "payment_intent_unexpected_state":

@@ -37,6 +37,9 @@ def main() -> int:
     """Exit code 0 when the demo data is there."""
     try:
         settings = load_settings()
+        if settings.app_env == "production":
+            print("Demo logins have no place in production: nothing was written.", file=sys.stderr)
+            return 1
         if not settings.database_url or settings.demo_password is None:
             print("Set DATABASE_URL and DEMO_PASSWORD (`make run` sets both).", file=sys.stderr)
             return 1

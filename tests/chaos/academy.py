@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import psutil
 from temporalio.client import Client
 
 from api.identity.tokens import AccessTokens
@@ -127,6 +127,8 @@ class Academy:
 async def open_academy(settings: Settings) -> AsyncIterator[Academy]:
     """Start everything, with the demo data; stop it at the end and see that no process is left."""
     async with AsyncExitStack() as opened:
+        family: list[psutil.Process] = []
+        opened.callback(_require_gone, family)
         stack = await opened.enter_async_context(EmbeddedStack(settings))
         for job in ("migrations", "temporal-setup", "demo-data"):
             await stack.run_job(job)
@@ -149,6 +151,18 @@ async def open_academy(settings: Settings) -> AsyncIterator[Academy]:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+            pids = [part.pid for part in stack.parts.values() if part.pid is not None]
+            family += [process for pid in pids for process in _with_children(pid)]
+
+
+def _with_children(pid: int) -> list[psutil.Process]:
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def _require_gone(family: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == [], f"processes outlived the stack: {alive}"
 
 
 def _links_of(settings: Settings) -> dict[str, Link]:
@@ -181,8 +195,3 @@ async def _choose_course(academy: Academy) -> None:
         ' AND "maxEnrollments" IS NULL AND "instructorId" IS NOT NULL AND price IS NOT NULL ORDER BY id LIMIT 1'
     )
     academy.course_id = rows[0]["id"]
-
-
-def chaos_settings(make: Callable[..., Settings], data_dir: Path) -> Settings:
-    """The tests' settings with a short first poll: a lost webhook costs seconds instead of half a minute."""
-    return make(data_dir, payment_poll_seconds=5)

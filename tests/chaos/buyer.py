@@ -31,6 +31,8 @@ class Buyer:
         self.may_pay.set()
         self.bank_captures: int | None = None
         """Minor units, when the bank takes something else than was asked for."""
+        self.is_declined_first = False
+        """Whether the card is declined at the first try."""
         self._academy = academy
         self._headers = {"Authorization": f"Bearer {token}"}
         self._key = new_id()
@@ -100,6 +102,8 @@ class Buyer:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _pay(self) -> None:
+        if self.is_declined_first:
+            await self._academy.http.post(f"{self._academy.provider}/test/decline/{self.payment_id}")
         captured = {"amount": self.bank_captures} if self.bank_captures is not None else {}
         answer = await self._academy.http.post(f"{self._academy.provider}/test/pay/{self.payment_id}", json=captured)
         assert answer.status_code == 200, answer.text

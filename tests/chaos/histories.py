@@ -38,9 +38,7 @@ async def read_batches(client: Client, workflow_id: str) -> list[Batch]:
             next_page_token=token,
         )
         try:
-            page = await client.workflow_service.get_workflow_execution_history(
-                request, timeout=PATIENCE, retry=True
-            )
+            page = await client.workflow_service.get_workflow_execution_history(request, timeout=PATIENCE, retry=True)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return []

@@ -113,8 +113,8 @@ async def test_the_catalog_has_one_of_each(demo: Demo) -> None:
     assert await demo.values("SELECT count(*) FROM course_lessons WHERE \"quizId\" IS NULL AND type = 'quiz'") == [0]
     assert await demo.values("SELECT count(*) FROM companies") == [1]
     assert await demo.values(
-        "SELECT count(*) FROM clinics, jsonb_array_elements_text(settings -> 'lmsCourses') c (id)"
-        " WHERE (settings -> 'lmsEnabled')::boolean AND id NOT IN (SELECT id FROM courses)"
+        "SELECT count(*) FROM clinics, jsonb_array_elements_text(settings -> 'lmsCourses') course (course_id)"
+        " WHERE (settings -> 'lmsEnabled')::boolean AND course_id NOT IN (SELECT id FROM courses)"
     ) == [0]
     per_action = await demo.connection.fetch("SELECT action, count(*) FROM audit_events GROUP BY 1")
     assert dict(per_action) == {"course.created": 17, "course.published": 16}

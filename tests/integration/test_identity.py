@@ -221,14 +221,14 @@ async def test_tokens_that_say_they_need_no_signature(client: httpx.AsyncClient,
     person = await new_person()
     token = (await log_in(client, person.email)).json()["accessToken"]
     header, claims, signature = token.split(".")
-    none = jwt.encode({"sub": person.id, "aud": AUDIENCE}, None, algorithm="none").split(".")[0]
+    none = jwt.encode({"sub": person.id, "aud": AUDIENCE}, "", algorithm="none").split(".")[0]
     for forged in (f"{none}.{claims}.", f"{none}.{claims}.{signature}", f"{header}.{claims}.", f"{header}.{claims}"):
         assert await status_of_me(client, forged) == 401
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic YTpi", "bearer x", "Bearer a b", "ÿ", "Bearer ÿ"])
 async def test_headers_that_are_no_login(client: httpx.AsyncClient, value: str) -> None:
-    answer = await client.get(f"{AUTH}/me", headers={"Authorization": value.encode("latin-1")})  # type: ignore[dict-item]
+    answer = await client.get(f"{AUTH}/me", headers={b"Authorization": value.encode("latin-1")})
     assert code_of(answer) == (401, "login_required")
 
 

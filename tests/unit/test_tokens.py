@@ -80,6 +80,16 @@ def test_a_token_dies_at_its_expiry() -> None:
         tokens().verify(tokens().issue("u", "s", [], life=timedelta(seconds=0)))
 
 
+def test_a_remembered_token_dies_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = tokens()
+    token = reader.issue("u", "s", [])
+    assert reader.verify(token).sub == "u"
+    later = time.time() + 901
+    monkeypatch.setattr("api.identity.tokens.time.time", lambda: later)
+    with pytest.raises(TokenRefusedError):
+        reader.verify(token)
+
+
 @pytest.mark.parametrize("setting", ["", ",", "k1", "k1:short", f":{OLD}", f"k1:{OLD},k1:{NEW}", f"k1:{OLD},k2:"])
 def test_unusable_settings(setting: str) -> None:
     with pytest.raises(SigningKeyError) as refusal:

@@ -1,21 +1,24 @@
 """What tests of stories share: a worker on real servers, buyers, courses, and the provider's stand-in."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import ActivityEnvironment
 
 from activities.delivery import EventDelivery
 from bootstrap import Services, connect_temporal
 from db.queries.placing import PlaceOrder, place_order
 from db.sql import as_json, fetch
 from domain.identifiers import new_id, purchase_workflow_id
+from domain.payments import NewPayment
 from domain.purchase import Billing, CheckoutAnswer, OrderRef, PurchasePolicy
 from domain.stories import TaskQueue
 from gateways.temporal.stories import Stories
@@ -24,6 +27,8 @@ from tests.integration.conftest import NewPerson, app, client, new_person, servi
 from worker import worker_for
 
 __all__ = ["app", "client", "new_person", "services"]
+
+T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=20)
 """How long a test waits for a first answer, on a machine that does other things, too."""
@@ -116,6 +121,17 @@ class Academy:
             charge["refunds"] = [r for r in book["refunds"] if r["payment_intent"] == charge["id"]]
         return charges
 
+    async def captured_at_provider(self, order_id: str, amount_minor: int, currency: str = "INR") -> str:
+        """A second charge of an order, made and captured at the provider behind our back; its id."""
+        new = NewPayment(order_id=order_id, amount_minor=amount_minor, currency=currency)
+        payment = await self.services.providers["stripe"].create_payment(new, new_id())
+        await self.at_provider(f"pay/{payment.payment_id}")
+        return payment.payment_id
+
+    async def in_activity(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Run a step as an activity would run, without a worker."""
+        return await ActivityEnvironment().run(step)
+
     async def close(self) -> None:
         """Close the connection to the stand-in."""
         await self._http.aclose()
@@ -142,6 +158,14 @@ async def academy(servers: EmbeddedStack, services: Services, new_person: NewPer
     temporal = await connect_temporal(services.settings, services.codec, lazy=False)
     async with running(Academy(services, temporal, policy, new_person)) as ready:
         yield ready
+
+
+async def eventually(sql: str, *arguments: Any) -> Any:
+    """The first row of a statement, once it has one."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not (rows := await fetch(sql, *arguments)):
+            await asyncio.sleep(0.05)
+    return rows[0]
 
 
 async def one(sql: str, *arguments: Any) -> Any:

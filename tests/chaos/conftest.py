@@ -1,0 +1,78 @@
+"""One academy for all of chaos, and the table at the end."""
+
+import os
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from stack.postgres import remove_data
+from tests.chaos.academy import Academy, open_academy
+from tests.chaos.buyer import new_buyer
+from tests.chaos.histories import Batch, read_batches
+from tests.chaos.stops import order_all
+from tests.chaos.strike import Row
+from tests.chaos.table import lines_of
+from tests.chaos.verdicts import judge, story_ended
+from tests.conftest import settings_for_tests
+
+FIRST_POLL_SECONDS = 5
+"""A lost webhook costs this instead of half a minute."""
+
+ROWS = pytest.StashKey[list[Row]]()
+SEED = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The dice: `CHAOS_SEED` repeats a run."""
+    config.stash[ROWS] = []
+    config.stash[SEED] = int(os.environ.get("CHAOS_SEED") or random.randrange(1_000_000))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Where every kill landed."""
+    rows = config.stash[ROWS]
+    if rows:
+        terminalreporter.section("chaos")
+        for line in lines_of(rows):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(f"CHAOS_SEED={config.stash[SEED]}")
+
+
+@pytest.fixture
+def rows(request: pytest.FixtureRequest) -> list[Row]:
+    """The table, to be added to."""
+    return request.config.stash[ROWS]
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The dice's seed."""
+    return request.config.stash[SEED]
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def academy(reachable_dir: Path) -> AsyncIterator[Academy]:
+    """The running stack, its parts joined by links."""
+    data_dir = reachable_dir / "chaos"
+    with pytest.MonkeyPatch.context() as environment:
+        # As on any machine: restarts that recompile every module would take most of the time.
+        environment.setenv("PYTHONDONTWRITEBYTECODE", "")
+        environment.setenv("PYTHONPYCACHEPREFIX", str(reachable_dir / "bytecode"))
+        async with open_academy(settings_for_tests(data_dir, payment_poll_seconds=FIRST_POLL_SECONDS)) as running:
+            yield running
+    remove_data(data_dir)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def undisturbed(academy: Academy) -> list[Batch]:
+    """The real history of one purchase that nothing disturbs, by the server's own writes."""
+    buyer = await new_buyer(academy)
+    await order_all([buyer])
+    buyer.may_pay.set()
+    await buyer.finished(30)
+    await story_ended(academy, buyer, 30)
+    await judge(academy, buyer, "enrolled")
+    return await read_batches(academy.temporal, f"purchase/{buyer.order_id}")
