@@ -24,23 +24,23 @@ GRACE = timedelta(seconds=10)
 STORIES = {TaskQueue.CORE: [PurchaseStory, RefundStory, LatePaymentStory, EventRelay, PaymentReconcile]}
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
+def workflow_runner(*also_passed_through: str) -> SandboxedWorkflowRunner:
     """The sandbox, with our pure messages passed through: msgspec types that hold a `datetime` need it (facts)."""
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(
-            "domain", "activities", "msgspec", "uuid_utils"
+            "domain", "activities", "msgspec", "uuid_utils", *also_passed_through
         )
     )
 
 
-def worker_for(services: Services, queue: TaskQueue) -> Worker:
-    """A worker of one task queue, with every client injected."""
+def worker_for(services: Services, queue: TaskQueue, runner: SandboxedWorkflowRunner | None = None) -> Worker:
+    """A worker of one task queue, with every client injected; tests and replays may bring a `runner`."""
     return Worker(
         services.temporal,
         task_queue=queue,
         workflows=STORIES[queue],
         activities=activities_of(services),
-        workflow_runner=workflow_runner(),
+        workflow_runner=runner or workflow_runner(),
         graceful_shutdown_timeout=GRACE,
         max_concurrent_local_activities=services.settings.database_pool_size * 4,
     )

@@ -11,8 +11,8 @@ T = TypeVar("T")
 KEY_IS_SURE = timedelta(hours=23)
 """Stripe prunes keys after at least 24 hours ("Idempotent requests"); an hour less, for clocks and long calls."""
 
-KEYS = 3
-"""How many keys one try walks through before it leaves the rest to the next try."""
+MOST_KEYS = 100
+"""How many stored faults one try walks over before it leaves the rest to a person: more than a day of outage makes."""
 
 
 async def make_once(
@@ -23,19 +23,21 @@ async def make_once(
     """Create the object under its first key, or answer with the one that exists.
 
     A time-out is simply raised: the next try uses the same key, which the provider answers with the same object.
-    An answered 5xx may be replayed under its key for a day, so the object is looked for and then the next key is
-    used. Every try walks the same keys from the first, so nothing has to be remembered in between. Raises what
-    `create` and `find` raise.
+    An answered 5xx is looked behind and raised, too; the next try meets it again as a replay, looks for the object,
+    and goes on with the next key. So a try uses up one key at most, and nothing has to be remembered in between.
+    Raises what `create` and `find` raise.
     """
-    if datetime.now(UTC) - first_asked_at > KEY_IS_SURE:
-        found = await find()
-        if found is not None:
+    may_exist = datetime.now(UTC) - first_asked_at > KEY_IS_SURE
+    for attempt in range(1, MOST_KEYS):
+        if may_exist and (found := await find()) is not None:
             return found
-    for attempt in range(1, KEYS):
         try:
             return await create(attempt)
-        except AnsweredFaultError:
-            found = await find()
-            if found is not None:
+        except AnsweredFaultError as fault:
+            may_exist = attempt == 1 or not fault.is_replay
+            if fault.is_replay:
+                continue
+            if (found := await find()) is not None:
                 return found
-    return await create(KEYS)
+            raise
+    return await create(MOST_KEYS)

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import statistics
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -46,6 +47,11 @@ def median_ratio(rounds: Sequence[Round[T]], value: Callable[[T], float]) -> flo
 def json_line(name: str, ratio: float, goal: float) -> str:
     """What a benchmark prints last, for whoever compares runs."""
     return json.dumps({"name": name, "ratio": round(ratio, 3), "goal": goal})
+
+
+def is_quick() -> bool:
+    """Whether only a smoke run was asked for (`--quick`): everything once and short, its figures mean nothing."""
+    return "--quick" in sys.argv[1:]
 
 
 def free_ports(count: int) -> list[int]:

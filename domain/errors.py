@@ -26,4 +26,11 @@ class UnknownOutcomeError(OutageError):
 
 class AnsweredFaultError(UnknownOutcomeError):
     """A writing call was answered 5xx. The provider may keep that answer under the idempotency key and repeat it,
-    so the next try looks for the object and then uses the next key (Stripe, "Idempotent requests")."""
+    so the next try looks for the object and then uses the next key (Stripe, "Idempotent requests").
+
+    `is_replay` when the provider says that it only repeated an earlier answer.
+    """
+
+    def __init__(self, text: str, *, is_replay: bool = False) -> None:
+        super().__init__(text)
+        self.is_replay = is_replay

@@ -32,7 +32,7 @@ class Temporal(Part):
 
     def command(self) -> list[str]:
         command = [
-            *(_program(), "server", "start-dev", "--ip", HOST, "--port", str(self.port)),
+            *(program(), "server", "start-dev", "--ip", HOST, "--port", str(self.port)),
             *("--ui-port", str(self.ui_port), "--ui-codec-endpoint", self._codec_endpoint),
             *("--ui-disable-news-fetch", "--disable-config-env", "--disable-config-file"),
             *("--namespace", self._namespace, "--log-level", "warn"),
@@ -52,12 +52,13 @@ class Temporal(Part):
             return False
         # The command line, not a client in this process: a Temporal client may abort its process at exit.
         question = await asyncio.create_subprocess_exec(
-            *(_program(), "operator", "namespace", "describe", self._namespace, "--address", self.address),
+            *(program(), "operator", "namespace", "describe", self._namespace, "--address", self.address),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         return await question.wait() == 0
 
 
-def _program() -> str:
+def program() -> str:
+    """Path of the official command line, from the wheel."""
     return str(Path(sysconfig.get_path("scripts")) / "temporal")

@@ -31,11 +31,16 @@ class Profile:
     patient: Tries
 
 
-def _tries(whole: timedelta, one: timedelta, first_pause: timedelta, longest_pause: timedelta) -> Tries:
+def _tries(
+    whole: timedelta, one: timedelta, first_pause: timedelta, longest_pause: timedelta, *, most: int = 0
+) -> Tries:
+    """`most` tries, 0 for as many as there is time. Local activities need it: the SDK (1.35) looks at their whole time
+    only while a try runs, so one that fails at once would be tried again for ever."""
     retry = RetryPolicy(
         initial_interval=first_pause,
         backoff_coefficient=2.0,
         maximum_interval=longest_pause,
+        maximum_attempts=most,
         non_retryable_error_types=NEVER_RETRIED,
     )
     return Tries(schedule_to_close=whole, start_to_close=one, retry=retry)
@@ -44,19 +49,19 @@ def _tries(whole: timedelta, one: timedelta, first_pause: timedelta, longest_pau
 _SECOND = timedelta(seconds=1)
 
 DATABASE = Profile(
-    quick=_tries(3 * _SECOND, 3 * _SECOND, _SECOND / 10, _SECOND),
+    quick=_tries(3 * _SECOND, 3 * _SECOND, _SECOND / 10, _SECOND, most=5),
     patient=_tries(timedelta(minutes=30), 10 * _SECOND, _SECOND / 2, 15 * _SECOND),
 )
 """Short transactions."""
 
 PAYMENT = Profile(
-    quick=_tries(5 * _SECOND, 5 * _SECOND, _SECOND / 5, _SECOND),
+    quick=_tries(5 * _SECOND, 5 * _SECOND, _SECOND / 5, _SECOND, most=5),
     patient=_tries(timedelta(minutes=30), 20 * _SECOND, _SECOND, timedelta(minutes=1)),
 )
 """Calls of a payment provider: idempotent by key, and from the second try on they look before they write."""
 
 MESSAGE = Profile(
-    quick=_tries(5 * _SECOND, 5 * _SECOND, _SECOND / 2, _SECOND),
+    quick=_tries(5 * _SECOND, 5 * _SECOND, _SECOND / 2, _SECOND, most=4),
     patient=_tries(timedelta(hours=24), 20 * _SECOND, 2 * _SECOND, timedelta(minutes=10)),
 )
 """Handing a message to a mail server."""

@@ -181,14 +181,18 @@ def _in_our_words(error: stripe.StripeError, subject: str, *, writes: bool) -> A
         return OutageError("stripe_rate_limited")  # refused at the door: nothing was done
     if status == 409 or not 400 <= status < 500:
         # 409: the same key is being worked on right now. Below 400: an answer that is not Stripe's JSON.
-        word = f"stripe_answered_{status}"
-        if not writes:
-            return OutageError(word)
-        return AnsweredFaultError(word) if status >= 500 else UnknownOutcomeError(word)
+        return _fault(error, status) if writes else OutageError(f"stripe_answered_{status}")
     if status in (401, 403):
         # A key mis-rotated by us is no "no" to the buyer: tried again until somebody mends it.
         return OutageError("provider_credentials_refused")
     return _refusal(error, subject)
+
+
+def _fault(error: stripe.StripeError, status: int) -> UnknownOutcomeError:
+    word = f"stripe_answered_{status}"
+    if status < 500:
+        return UnknownOutcomeError(word)
+    return AnsweredFaultError(word, is_replay=(error.headers or {}).get("idempotent-replayed") == "true")
 
 
 def _refusal(error: stripe.StripeError, subject: str) -> BusinessRefusalError:

@@ -1,6 +1,7 @@
 """Many purchases at once while webhooks misbehave and processes are killed at random."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from time import monotonic
@@ -29,6 +30,7 @@ class Storm:
         self._purchases = purchases
         self._kills = kills
         self._door = asyncio.Semaphore(AT_ONCE)
+        self._calm = asyncio.Event()
         self._in_shop: set[Buyer] = set()
         self._ends: dict[Buyer, float] = {}
         self._struck: list[tuple[str, float, str, list[Buyer]]] = []
@@ -36,15 +38,16 @@ class Storm:
     async def rage(self) -> list[Row]:
         """Run to the end; one row for each kill. Raises `AssertionError` when a purchase ended wrong."""
         buyers = [await self._somebody() for _ in range(self._purchases)]
-        async with asyncio.TaskGroup() as group:
-            weather = group.create_task(self._weather())
-            raider = group.create_task(self._raid())
-            shopping = [group.create_task(self._shop(buyer)) for buyer in buyers]
-            await asyncio.gather(*shopping)
-            weather.cancel()
-            # Calm: what is still to be killed meets nobody, so it is not.
-            raider.cancel()
-        await self._academy.release()
+        weather, raid = asyncio.create_task(self._weather()), asyncio.create_task(self._raid())
+        try:
+            await asyncio.gather(*(self._shop(buyer) for buyer in buyers))
+        finally:
+            self._calm.set()
+            await asyncio.gather(weather, raid)
+            await self._academy.release()
+        for buyer in buyers:
+            await story_ended(self._academy, buyer, ENDS_WITHIN_SECONDS)
+            await judge(self._academy, buyer, _end_of(buyer))
         return [self._row(*blow) for blow in self._struck]
 
     async def _somebody(self) -> Buyer:
@@ -58,16 +61,13 @@ class Storm:
         async with self._door:
             self._in_shop.add(buyer)
             buyer.start()
-            ends_as = "enrolled" if buyer.bank_captures is None else "refunded"
-            assert await buyer.finished(ENDS_WITHIN_SECONDS) == ends_as, buyer.order_id
+            assert await buyer.finished(ENDS_WITHIN_SECONDS) == _end_of(buyer), buyer.order_id
             self._in_shop.discard(buyer)
             self._ends[buyer] = monotonic()
-        await story_ended(self._academy, buyer, ENDS_WITHIN_SECONDS)
-        await judge(self._academy, buyer, ends_as)
 
     async def _weather(self) -> None:
         """Faults of the provider's webhooks, of another mixture every few seconds."""
-        while True:
+        while not self._calm.is_set():
             faults = {
                 "drop": self._dice.choice([0.0, 0.3, 0.6]),
                 "double": self._dice.choice([0.3, 0.9]),
@@ -76,13 +76,15 @@ class Storm:
                 "delay_ms": self._dice.choice([0, 0, 300, 1500]),
             }
             await self._academy.provider_faults(webhooks=faults, seed=self._dice.randrange(1_000_000))
-            await asyncio.sleep(self._dice.uniform(1, 3))
+            await self._pause(self._dice.uniform(1, 3))
 
     async def _raid(self) -> None:
         victims = [VICTIMS[number % len(VICTIMS)] for number in range(self._kills)]
         self._dice.shuffle(victims)
         for victim in victims:
-            await asyncio.sleep(self._dice.uniform(1, 4))
+            await self._pause(self._dice.uniform(0.5, 3))
+            if self._calm.is_set():
+                return  # the shop is empty: a kill would meet nobody
             pause = self._dice.uniform(0, 2)
             at = await self._standing()
             began, present = monotonic(), list(self._in_shop)
@@ -90,9 +92,13 @@ class Storm:
             try:
                 await asyncio.sleep(pause)
             finally:
-                # Shielded: the storm may end while a victim lies on the ground.
-                await asyncio.shield(self._academy.restart(victim))
+                await self._academy.restart(victim)
             self._struck.append((victim, began, at, present))
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not beyond the end of the storm."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._calm.wait(), seconds)
 
     async def _standing(self) -> str:
         rows = await self._academy.sql(
@@ -104,6 +110,10 @@ class Storm:
     def _row(self, victim: str, began: float, at: str, present: list[Buyer]) -> Row:
         last = max((self._ends[buyer] for buyer in present), default=began)
         return Row(f"at random (seed {self._seed})", victim, at, last - began, f"all {len(present)} ended right", 1)
+
+
+def _end_of(buyer: Buyer) -> str:
+    return "enrolled" if buyer.bank_captures is None else "refunded"
 
 
 async def forgeries(academy: Academy) -> list[dict[str, Any]]:

@@ -123,6 +123,8 @@ async def _all_end_right(academy: Academy, stop: Stop, buyers: Sequence[Buyer]) 
             ends.append(monotonic())
             await judge(academy, buyer, stop.ends_as)
         except (TimeoutError, AssertionError, asyncpg.PostgresError, RPCError) as error:
+            for other in buyers:
+                await other.leave()
             place = await where(academy, buyer)
             raise AssertionError(
                 f"{stop.name}: order {buyer.order_id} ({buyer.email}) at {place}: {error!r}"

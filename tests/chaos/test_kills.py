@@ -61,4 +61,7 @@ async def test_every_write_of_the_history_has_a_stop(undisturbed: list[Batch]) -
 async def test_killed(academy: Academy, undisturbed: list[Batch], stop_name: str, victim: str, rows: list[Row]) -> None:
     """Whatever is killed wherever, every purchase ends right."""
     stop = ALL[stop_name]
-    rows += await strike(academy, stop, targets_of(stop, undisturbed), victim, undisturbed)
+    try:
+        rows += await strike(academy, stop, targets_of(stop, undisturbed), victim, undisturbed)
+    finally:
+        await academy.release()  # a stop that failed must not hold up the next one

@@ -12,13 +12,14 @@ import httpx
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import ActivityEnvironment
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.delivery import EventDelivery
 from bootstrap import Services, connect_temporal
 from db.queries.placing import PlaceOrder, place_order
 from db.sql import as_json, fetch
 from domain.identifiers import new_id, purchase_workflow_id
-from domain.payments import NewPayment
+from domain.payments import NewPayment, ProviderPayment
 from domain.purchase import Billing, CheckoutAnswer, OrderRef, PurchasePolicy
 from domain.stories import TaskQueue
 from gateways.temporal.stories import Stories
@@ -121,6 +122,11 @@ class Academy:
             charge["refunds"] = [r for r in book["refunds"] if r["payment_intent"] == charge["id"]]
         return charges
 
+    async def pay_without_webhook(self, bought: Bought) -> ProviderPayment:
+        """Pay at the stand-in; the payment as its webhook would tell it."""
+        await self.at_provider(f"pay/{bought.payment_id}")
+        return await self.services.providers["stripe"].read_payment(bought.payment_id)
+
     async def captured_at_provider(self, order_id: str, amount_minor: int, currency: str = "INR") -> str:
         """A second charge of an order, made and captured at the provider behind our back; its id."""
         new = NewPayment(order_id=order_id, amount_minor=amount_minor, currency=currency)
@@ -141,10 +147,10 @@ NewAcademy = Callable[..., Awaitable[Academy]]
 
 
 @asynccontextmanager
-async def running(academy: Academy) -> AsyncIterator[Academy]:
+async def running(academy: Academy, runner: SandboxedWorkflowRunner | None = None) -> AsyncIterator[Academy]:
     """A worker runs the academy's stories."""
     try:
-        async with worker_for(academy.services, TaskQueue.CORE):
+        async with worker_for(academy.services, TaskQueue.CORE, runner):
             yield academy
     finally:
         await academy.clear_faults()

@@ -1,0 +1,103 @@
+"""When a block of purchases does not count: somebody's book says something else than the load generator believes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from benchmarks.histories import Tally, read_tallies
+from benchmarks.http_client import Connection
+from benchmarks.shop import Buyer, Shop
+from domain.identifiers import purchase_workflow_id
+from domain.money import to_minor
+
+STEPS = ("reserve", "open_checkout", "settle", "send_message")
+"""A purchase that nothing disturbed. `read_charge` would be a poll; a normal activity, an outage."""
+
+ORDERS = """
+SELECT o.id, o.user_id, o.course_id, o.status, o.amount, o.currency, o.attention,
+    (SELECT count(*) FROM payments p WHERE p.order_id = o.id AND p.applied AND p.amount = o.amount) AS payments,
+    (SELECT count(*) FROM course_enrollments e WHERE e."userId" = o.user_id AND e."courseId" = o.course_id
+     AND e.status = 'active') AS enrollments,
+    (SELECT count(*) FROM entitlements t WHERE t.user_id = o.user_id AND t.ended_at IS NULL) AS reasons,
+    (SELECT count(*) FROM ledger_postings g WHERE g.order_id = o.id) AS postings,
+    (SELECT sum(n.amount) FROM ledger_postings g JOIN ledger_entries n ON n.posting_id = g.id
+     WHERE g.order_id = o.id) AS ledger_sum,
+    (SELECT array_agg(m.status) FROM outgoing_messages m WHERE m.user_id = o.user_id) AS messages,
+    (SELECT max(m.sent_at) FROM outgoing_messages m WHERE m.user_id = o.user_id) AS sent_at
+FROM orders o WHERE o.user_id = ANY ($1)
+"""
+
+
+class InvalidBlockError(Exception):
+    """The block does not measure what it should; the text says why."""
+
+
+async def judge_purchases(shop: Shop, bought: Mapping[str, Buyer]) -> list[Tally]:
+    """What their histories tell. `bought`: order → buyer. Raises `InvalidBlockError`."""
+    tallies = await read_tallies(shop.ours, map(purchase_workflow_id, bought))
+    for tally in tallies:
+        way = (tally.local_steps, tally.activities, tally.trouble)
+        _require(way == (STEPS, 0, ()), f"{tally.workflow_id} did not go the straight way: {way}")
+        _require(tally.end == "WORKFLOW_EXECUTION_COMPLETED", f"{tally.workflow_id} ended as {tally.end}")
+    ends = {tally.workflow_id: tally.ended_at for tally in tallies}
+    await _judge_orders(shop, bought, ends)
+    await _judge_provider(shop, bought)
+    return tallies
+
+
+async def _judge_orders(shop: Shop, bought: Mapping[str, Buyer], ends: Mapping[str, datetime]) -> None:
+    rows = await shop.rows(ORDERS, [buyer.user_id for buyer in bought.values()])
+    _require({row["id"] for row in rows} == set(bought), "there are other orders than the ones that were placed")
+    for row in rows:
+        buyer = bought[row["id"]]
+        written = (row["status"], row["course_id"], row["amount"], row["attention"])
+        _require(written == ("enrolled", buyer.course_id, buyer.price, None), f"order {row['id']}: {written}")
+        counted = (row["payments"], row["enrollments"], row["reasons"], row["postings"], row["ledger_sum"])
+        _require(counted == (1, 1, 1, 1, 0), f"order {row['id']}: payments, enrollments, reasons, postings: {counted}")
+        _require(row["messages"] == ["sent"], f"order {row['id']}: messages {row['messages']}")
+        # So the end of the workflow, which stops the clock, is also after the message.
+        _require(row["sent_at"] <= ends[purchase_workflow_id(row["id"])], f"order {row['id']} closed before its mail")
+
+
+async def _judge_provider(shop: Shop, bought: Mapping[str, Buyer]) -> None:
+    """Each order exactly one captured intent with the right amount; nobody else's, and no refunds."""
+    async with Connection(shop.provider_port) as provider:
+        book = await provider.get("/test/book")
+    owners = {intent["id"]: intent["metadata"].get("order_id") for intent in book["payment_intents"]}
+    intents, charges = _by_order(book["payment_intents"], owners, "id"), _by_order(book["charges"], owners)
+    _require(not book["refunds"], "the provider's book has refunds")
+    known = {row["id"] for row in await shop.rows("SELECT id FROM orders")}
+    _require(set(intents) <= known, "the provider's book has intents of no order")
+    for order_id, buyer in bought.items():
+        amount = to_minor(Decimal(buyer.price), "INR")
+        found = [(i["status"], i["amount"], i["amount_received"], i["currency"]) for i in intents[order_id]]
+        _require(found == [("succeeded", amount, amount, "inr")], f"order {order_id}: intents {found}")
+        taken = [(c["captured"], c["amount_captured"]) for c in charges[order_id]]
+        _require(taken == [(True, amount)], f"order {order_id}: charges {taken}")
+
+
+async def judge_references(shop: Shop, run_ids: Sequence[str], steps: int) -> list[Tally]:
+    """The reference did its rows, each once, without a retry. Raises `InvalidBlockError`."""
+    tallies = await read_tallies(shop.plain, run_ids)
+    for tally in tallies:
+        _require(
+            (tally.activities, tally.local_steps, tally.trouble) == (steps, (), ()), f"{tally.workflow_id}: {tally}"
+        )
+        _require(tally.end == "WORKFLOW_EXECUTION_COMPLETED", f"{tally.workflow_id} ended as {tally.end}")
+    [row] = await shop.rows("SELECT count(*) AS rows FROM reference_rows WHERE run_id = ANY ($1)", list(run_ids))
+    _require(row["rows"] == steps * len(run_ids), f"the reference wrote {row['rows']} rows")
+    return tallies
+
+
+def _by_order(things: Iterable[Any], owners: Mapping[str, str], key: str = "payment_intent") -> dict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for thing in things:
+        found[owners[thing[key]]].append(thing)
+    return found
+
+
+def _require(is_so: bool, what: str) -> None:
+    if not is_so:
+        raise InvalidBlockError(what)

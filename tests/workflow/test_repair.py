@@ -1,0 +1,143 @@
+"""Outages that outlast all patience: the story waits for a person, says so, and is repaired by an update.
+
+The patience of half an hour is two seconds here; retries of a step are real time on every test server.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+
+import workflows.profiles
+from bootstrap import Services, connect_temporal
+from db.sql import fetch
+from domain.identifiers import purchase_workflow_id
+from domain.purchase import OrderRef, OrderStatus, PurchasePolicy
+from stack.embedded import EmbeddedStack
+from tests.integration.conftest import NewPerson
+from tests.workflow.conftest import Academy, eventually, one, running
+from worker import workflow_runner
+from workflows.purchase import ORDER_PAID
+from workflows.repair import NOTHING_WAITS
+
+STATE = SearchAttributeKey.for_keyword("LmsState")
+SHORT = timedelta(seconds=2)
+OPEN_FOR = PurchasePolicy(expires_after_seconds=25, first_poll_seconds=2, longest_poll_seconds=2)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def academy(
+    servers: EmbeddedStack, services: Services, new_person: NewPerson, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Academy]:
+    """A worker whose steps give up soon."""
+    for name in ("DATABASE", "PAYMENT", "MESSAGE"):
+        profile = getattr(workflows.profiles, name)
+        impatient = replace(
+            profile,
+            quick=replace(profile.quick, schedule_to_close=SHORT),
+            patient=replace(profile.patient, schedule_to_close=SHORT),
+        )
+        monkeypatch.setattr(workflows.profiles, name, impatient)
+    temporal = await connect_temporal(services.settings, services.codec, lazy=False)
+    academy = Academy(services, temporal, OPEN_FOR, new_person)
+    async with running(academy, workflow_runner("workflows.profiles")) as ready:
+        yield ready
+
+
+async def waiting(academy: Academy, order: OrderRef, step: str) -> None:
+    """Until the order waits for a person at `step`, in SQL and in Temporal."""
+    row = await eventually("SELECT attention FROM orders WHERE id = $1 AND attention IS NOT NULL", order.order_id)
+    assert row["attention"] == step
+    description = await handle_of(academy, order).describe()
+    assert description.typed_search_attributes.get(STATE) == "needs_attention"
+
+
+def handle_of(academy: Academy, order: OrderRef) -> WorkflowHandle[Any, Any]:
+    return academy.services.temporal.get_workflow_handle(purchase_workflow_id(order.order_id))
+
+
+async def start_while_provider_is_down(academy: Academy) -> OrderRef:
+    """An order whose charge cannot be opened for longer than the step's patience."""
+    await academy.at_provider(
+        "faults", api=[{"operation": "create_payment", "kind": "error_500_before", "times": 10_000}]
+    )
+    order = await academy.order(await academy.course())
+    await academy.stories.ensure_purchase(order)
+    await waiting(academy, order, "open_checkout")
+    return order
+
+
+async def test_a_provider_down_for_long_waits_for_a_person_who_retries(academy: Academy) -> None:
+    order = await start_while_provider_is_down(academy)
+    await academy.clear_faults()
+
+    assert await handle_of(academy, order).execute_update("retry") == "open_checkout"
+
+    assert await handle_of(academy, order).result() == OrderStatus.EXPIRED, "nobody paid, but the charge was opened"
+    assert [c["status"] for c in await academy.book(order.order_id)] == ["canceled"]
+
+
+async def test_a_person_may_abandon_what_is_not_paid(academy: Academy) -> None:
+    order = await start_while_provider_is_down(academy)
+    await academy.clear_faults()
+
+    assert await handle_of(academy, order).execute_update("abandon") == OrderStatus.ABANDONED
+    row = await one("SELECT status, close_reason, attention FROM orders WHERE id = $1", order.order_id)
+    assert tuple(row) == ("abandoned", "given_up_by_operator", None)
+
+
+async def test_a_repair_is_refused_while_nothing_waits(academy: Academy) -> None:
+    bought = await academy.buy(await academy.course())
+    for repair in ("retry", "refund"):
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await bought.handle.execute_update(repair)
+        assert cause_type(refused.value) == NOTHING_WAITS
+    assert await bought.handle.execute_update("abandon") == OrderStatus.ABANDONED
+    assert [c["status"] for c in await academy.book(bought.order.order_id)] == ["canceled"]
+
+
+async def test_abandoning_an_order_that_turns_out_to_be_paid_is_refused(academy: Academy) -> None:
+    bought = await academy.buy(await academy.course())
+    await academy.at_provider(f"pay/{bought.payment_id}")
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await bought.handle.execute_update("abandon")
+
+    assert cause_type(refused.value) == ORDER_PAID
+    assert await bought.handle.result() == OrderStatus.ENROLLED
+
+
+@pytest.mark.parametrize(("repair", "end"), [("retry", OrderStatus.ENROLLED), ("refund", OrderStatus.SETTLING)])
+async def test_captured_money_that_cannot_be_settled_waits_and_is_repaired(
+    academy: Academy, repair: str, end: OrderStatus
+) -> None:
+    bought = await academy.buy(await academy.course())
+    payment = await academy.pay_without_webhook(bought)
+    await fetch("ALTER TABLE payments RENAME TO payments_away")
+    try:
+        await bought.handle.signal("payment_event", payment)
+        await waiting(academy, bought.order, "settle")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await bought.handle.execute_update("abandon")
+        assert cause_type(refused.value) == ORDER_PAID
+    finally:
+        await fetch("ALTER TABLE payments_away RENAME TO payments")
+
+    assert await bought.handle.execute_update(repair) == "settle"
+
+    assert await bought.handle.result() == end
+    if end is OrderStatus.SETTLING:
+        await eventually("SELECT FROM orders WHERE id = $1 AND status = 'refunded'", bought.order.order_id)
+        refunds = [r["status"] for c in await academy.book(bought.order.order_id) for r in c["refunds"]]
+        assert refunds == ["succeeded"]
+
+
+def cause_type(error: WorkflowUpdateFailedError) -> str | None:
+    assert isinstance(error.cause, ApplicationError)
+    return error.cause.type

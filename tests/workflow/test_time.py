@@ -1,0 +1,45 @@
+"""The policy of production, with the time between its questions skipped by the server."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest_asyncio
+from temporalio.testing import WorkflowEnvironment
+
+from bootstrap import Services
+from domain.purchase import OrderStatus, PurchasePolicy
+from domain.stories import Attribute
+from gateways.temporal.converter import data_converter
+from stack.temporal import program
+from tests.integration.conftest import NewPerson
+from tests.workflow.conftest import Academy, one, running
+
+A_DAY = PurchasePolicy(expires_after_seconds=24 * 60 * 60, first_poll_seconds=30, longest_poll_seconds=6 * 60 * 60)
+"""Production's day; asked less often towards its end, since each question is a real one."""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def academy(services: Services, new_person: NewPerson) -> AsyncIterator[Academy]:
+    """A worker on a Temporal server that skips time whenever a story only waits."""
+    attributes = [f"--search-attribute={name}=Keyword" for name in Attribute]
+    async with (
+        await WorkflowEnvironment.start_time_skipping_v2(
+            dev_server_existing_path=program(),
+            data_converter=data_converter(services.codec),
+            dev_server_extra_args=[
+                *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
+                *attributes,
+            ],
+        ) as skipping,
+        running(Academy(services, skipping.client, A_DAY, new_person)) as ready,
+    ):
+        yield ready
+
+
+async def test_an_unpaid_order_expires_after_a_day(academy: Academy) -> None:
+    bought = await academy.buy(await academy.course())
+
+    assert await bought.handle.result() == OrderStatus.EXPIRED
+    assert [c["status"] for c in await academy.book(bought.order.order_id)] == ["canceled"]
+    row = await one("SELECT expires_at - created_at AS open_for FROM orders WHERE id = $1", bought.order.order_id)
+    assert timedelta(hours=24) <= row["open_for"] < timedelta(hours=24, minutes=1)
