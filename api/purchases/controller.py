@@ -6,7 +6,8 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import HeaderParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from api.access import requires
@@ -50,10 +51,10 @@ IdempotencyKey = Annotated[
     ),
 )
 async def create_purchase(
-    data: PurchaseRequest,
-    course_id: str,
-    services: Services,
-    subject: Subject,
+    data: JSONBody[PurchaseRequest],
+    course_id: FromPath[str],
+    services: NamedDependency[Services],
+    subject: NamedDependency[Subject],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[PurchaseView]:
     """Buy a course. A repeat with the same key and body joins the same order, also while it runs.
@@ -76,7 +77,7 @@ async def create_purchase(
     tags=["Purchases"],
     **requires(Permission.COURSE_ENROLL, "not_found"),
 )
-async def get_purchase(purchase_id: str, subject: Subject) -> PurchaseView:
+async def get_purchase(purchase_id: FromPath[str], subject: NamedDependency[Subject]) -> PurchaseView:
     """One's own purchase: its state and its invoice lines."""
     purchase = await _own(purchase_id, subject.user_id)
     return view_of(purchase, await read_lines(purchase.id))

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from api.access import AUTHENTICATED, requires
 from api.paging import page_of
@@ -14,8 +15,8 @@ from api.subject import Subject
 from db.queries.purchases import Enrollment, list_enrollments, list_purchases, list_reasons
 from domain.access import Entitlement
 
-Cursor = Annotated[str | None, Parameter(max_length=64, description="`nextCursor` of the page before.")]
-Limit = Annotated[int, Parameter(ge=1, le=50)]
+Cursor = Annotated[str | None, QueryParameter(max_length=64, description="`nextCursor` of the page before.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=50)]
 
 
 class PurchasePage(ApiStruct):
@@ -45,7 +46,9 @@ class AccessView(ApiStruct):
     tags=["Me"],
     **requires(AUTHENTICATED, "validation_failed"),
 )
-async def list_my_purchases(subject: Subject, cursor: Cursor = None, limit: Limit = 20) -> Response[PurchasePage]:
+async def list_my_purchases(
+    subject: NamedDependency[Subject], cursor: Cursor = None, limit: Limit = 20
+) -> Response[PurchasePage]:
     """The caller's purchases."""
     rows = await list_purchases(subject.user_id, cursor, limit + 1)
     items, next_cursor, headers = page_of(rows, limit, "/api/v1/me/purchases")
@@ -58,7 +61,9 @@ async def list_my_purchases(subject: Subject, cursor: Cursor = None, limit: Limi
     tags=["Me"],
     **requires(AUTHENTICATED, "validation_failed"),
 )
-async def list_my_enrollments(subject: Subject, cursor: Cursor = None, limit: Limit = 20) -> Response[EnrollmentPage]:
+async def list_my_enrollments(
+    subject: NamedDependency[Subject], cursor: Cursor = None, limit: Limit = 20
+) -> Response[EnrollmentPage]:
     """The caller's enrollments."""
     rows = await list_enrollments(subject.user_id, cursor, limit + 1)
     items, next_cursor, headers = page_of(rows, limit, "/api/v1/me/enrollments")
@@ -71,7 +76,7 @@ async def list_my_enrollments(subject: Subject, cursor: Cursor = None, limit: Li
     tags=["Me"],
     **requires(AUTHENTICATED, "not_found"),
 )
-async def get_my_access(enrollment_id: str, subject: Subject) -> AccessView:
+async def get_my_access(enrollment_id: FromPath[str], subject: NamedDependency[Subject]) -> AccessView:
     """Why the caller may watch this course."""
     reasons = await list_reasons(enrollment_id, subject.user_id)
     if reasons is None:

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from litestar import Request, Response, post
 from litestar.background_tasks import BackgroundTask
+from litestar.di import NamedDependency
 
 from api.access import PUBLIC, requires
 from api.problems import ProblemError
@@ -31,7 +32,9 @@ class Received(ApiStruct):
     status_code=200,
     **requires(PUBLIC, "signature_refused", "payload_not_understood", "service_unavailable"),
 )
-async def receive_stripe_event(request: Request[Any, Any, Any], services: Services) -> Response[Received]:
+async def receive_stripe_event(
+    request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> Response[Received]:
     """Keep a signed event and answer; a doubled one is delivered again only if the first was not."""
     secret = services.settings.stripe_webhook_secret.get_secret_value()
     try:
@@ -51,4 +54,4 @@ async def _deliver(services: Services, row_id: str, event: ProviderEvent) -> Non
     try:
         await services.delivery.deliver_and_mark(row_id, event)
     except (AcademyError, OSError) as error:
-        log.warning("event_not_delivered_yet", event=row_id, error=type(error).__name__)
+        log.warning("event_not_delivered_yet", event_row=row_id, error=type(error).__name__)

@@ -23,7 +23,6 @@ from domain.payments import NewPayment, ProviderPayment
 from domain.purchase import Billing, CheckoutAnswer, OrderRef, PurchasePolicy
 from domain.stories import TaskQueue
 from gateways.temporal.stories import Stories
-from stack.embedded import EmbeddedStack
 from tests.integration.conftest import NewPerson, app, client, new_person, services
 from worker import worker_for
 
@@ -157,12 +156,17 @@ async def running(academy: Academy, runner: SandboxedWorkflowRunner | None = Non
         await academy.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def worker_temporal(services: Services) -> Client:
+    """A client that a worker may use."""
+    return await connect_temporal(services.settings, services.codec, lazy=False)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def academy(servers: EmbeddedStack, services: Services, new_person: NewPerson) -> AsyncIterator[Academy]:
+async def academy(services: Services, worker_temporal: Client, new_person: NewPerson) -> AsyncIterator[Academy]:
     """A worker whose orders expire after 4 s and whose stories ask the provider every second: real time."""
     policy = PurchasePolicy(expires_after_seconds=4, first_poll_seconds=1, longest_poll_seconds=1)
-    temporal = await connect_temporal(services.settings, services.codec, lazy=False)
-    async with running(Academy(services, temporal, policy, new_person)) as ready:
+    async with running(Academy(services, worker_temporal, policy, new_person)) as ready:
         yield ready
 
 

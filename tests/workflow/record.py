@@ -7,7 +7,6 @@ Runs the stories on servers of its own (half a minute) and writes `histories/*.j
 import asyncio
 import base64
 import json
-import socket
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -270,17 +269,19 @@ async def write(recorded: dict[str, Handle], codec: EncryptionCodec) -> None:
     for name, handle in sorted(recorded.items()):
         events = json.loads((await handle.fetch_history()).to_json())
         text = json.dumps(await without_machine(events, codec), indent=1, ensure_ascii=False) + "\n"
-        (HISTORIES / f"{name}.json").write_text(text.replace(socket.gethostname(), "recorder"), encoding="utf-8")
+        (HISTORIES / f"{name}.json").write_text(text, encoding="utf-8")
     print(f"{len(recorded)} histories recorded in {HISTORIES.name}/")
 
 
 async def without_machine(value: Any, codec: EncryptionCodec) -> Any:
-    """A history's JSON without process identities, and without the stack traces of its failures."""
+    """A history's JSON without names of processes and machines, and without the stack traces of its failures."""
     if isinstance(value, list):
         return [await without_machine(item, codec) for item in value]
     if not isinstance(value, dict):
         return value
     cleaned = {key: await without_machine(item, codec) for key, item in value.items() if key != "identity"}
+    if cleaned.get("kind") == "TASK_QUEUE_KIND_STICKY":
+        cleaned["name"] = "sticky-queue-of-the-recorder"  # else it holds the name of the machine
     if "encodedAttributes" in cleaned:
         cleaned["encodedAttributes"] = await without_stack_trace(cleaned["encodedAttributes"], codec)
     return cleaned

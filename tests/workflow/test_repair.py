@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 
 import workflows.profiles
-from bootstrap import Services, connect_temporal
+from bootstrap import Services
 from db.sql import fetch
 from domain.identifiers import purchase_workflow_id
 from domain.purchase import OrderRef, OrderStatus, PurchasePolicy
-from stack.embedded import EmbeddedStack
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import Academy, eventually, one, running
 from worker import workflow_runner
@@ -33,7 +32,7 @@ OPEN_FOR = PurchasePolicy(expires_after_seconds=25, first_poll_seconds=2, longes
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def academy(
-    servers: EmbeddedStack, services: Services, new_person: NewPerson, monkeypatch: pytest.MonkeyPatch
+    services: Services, worker_temporal: Client, new_person: NewPerson, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Academy]:
     """A worker whose steps give up soon."""
     for name in ("DATABASE", "PAYMENT", "MESSAGE"):
@@ -44,8 +43,7 @@ async def academy(
             patient=replace(profile.patient, schedule_to_close=SHORT),
         )
         monkeypatch.setattr(workflows.profiles, name, impatient)
-    temporal = await connect_temporal(services.settings, services.codec, lazy=False)
-    academy = Academy(services, temporal, OPEN_FOR, new_person)
+    academy = Academy(services, worker_temporal, OPEN_FOR, new_person)
     async with running(academy, workflow_runner("workflows.profiles")) as ready:
         yield ready
 
