@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.delivery import EventDelivery
 from db.queries.provider_events import commit_event, facts_about, undelivered_events
-from db.queries.purchases import orders_never_started
+from db.queries.purchases import orders_without_story
 from db.queries.refunds import refunds_without_submission
 from domain.delivery import Destination, destination_of
 from domain.payments import PaymentState, ProviderEvent, RefundState
@@ -23,6 +23,9 @@ UNDELIVERED_FOR = timedelta(seconds=10)
 
 NEVER_STARTED_FOR = timedelta(seconds=30)
 """The request that placed an order gets this long to start its story."""
+
+OVERDUE_FOR = timedelta(hours=1)
+"""An order still open so long after its expiry has no story, or waits for a slow payment; asking is harmless."""
 
 BATCH = 500
 
@@ -52,7 +55,7 @@ class Sweeps:
                 await self._delivery.deliver_stored(row_id)
             except Exception:  # one event that cannot be delivered must not hold up the others
                 activity.logger.exception("alarm: an event cannot be delivered", extra={"event": row_id})
-        orders = await orders_never_started(NEVER_STARTED_FOR, BATCH)
+        orders = await orders_without_story(NEVER_STARTED_FOR, OVERDUE_FOR, BATCH)
         for order in orders:
             await self._stories.ensure_purchase(order)
             activity.heartbeat()

@@ -5,7 +5,6 @@ from temporalio import workflow
 from domain.payments import ProviderPayment
 from domain.purchase import LatePaymentInput, OrderStatus
 from domain.stories import PAYMENT_SIGNAL, Story
-from workflows.repair import Repair
 from workflows.settling import SettlesOrders
 from workflows.steps import show_state
 
@@ -30,15 +29,3 @@ class LatePaymentStory(SettlesOrders):
     def payment_event(self, payment: ProviderPayment) -> None:
         """The same news again; the first one started the story and says all."""
         workflow.logger.debug("payment %s is known", payment.payment_id)
-
-    @workflow.update(name="refund")
-    async def refund(self) -> str:
-        """Give the money back instead of enrolling; answers with the step that waited."""
-        step = self._waiting_step or ""
-        self.decide(Repair.REFUND)
-        return step
-
-    @refund.validator
-    def validate_refund(self) -> None:
-        """Only while something waits."""
-        self.require_waiting()

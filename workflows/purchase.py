@@ -22,7 +22,7 @@ from domain.stories import CHECKOUT_UPDATE, PAYMENT_SIGNAL, Story
 from workflows.profiles import DATABASE, PAYMENT
 from workflows.repair import NOTHING_WAITS, Repair
 from workflows.settling import SettlesOrders
-from workflows.steps import OutageLastedError, RefusedError, run_once, run_step, show_state
+from workflows.steps import OutageLastedError, RefusedError, run_once, run_patiently, run_step, show_state
 
 with workflow.unsafe.imports_passed_through():
     from activities.purchases import Purchases
@@ -157,11 +157,11 @@ class PurchaseStory(SettlesOrders):
         if self._checkout is None:
             return None
         is_over = self._leaving or workflow.now() >= deadline
-        step, summary = (
-            (Purchases.cancel_charge, "cancel the charge, then read it") if is_over else (Purchases.read_charge, "ask")
-        )
         try:
-            return await run_once(step, self._checkout, PAYMENT, summary)
+            if is_over:
+                summary = "cancel the charge, then read it"
+                return await run_patiently(Purchases.cancel_charge, self._checkout, PAYMENT, summary)
+            return await run_once(Purchases.read_charge, self._checkout, PAYMENT, "ask")
         except (OutageLastedError, RefusedError):
             return None
 
@@ -194,19 +194,9 @@ class PurchaseStory(SettlesOrders):
         await workflow.wait_condition(lambda: self._answer is not None)
         return self._answer or CheckoutAnswer()
 
-    @workflow.update(name="refund")
-    async def refund(self) -> str:
-        """Give the captured money back instead of enrolling; answers with the step that waited."""
-        step = self._waiting_step or ""
-        self.decide(Repair.REFUND)
-        return step
-
-    @refund.validator
-    def validate_refund(self) -> None:
-        """Only while captured money waits."""
-        self.require_waiting()
-        if self._captured is None:
-            raise ApplicationError("Nothing was captured, so there is nothing to give back.", type=NOTHING_WAITS)
+    def has_money(self) -> bool:
+        """Whether something was captured that can go back."""
+        return self._captured is not None
 
     @workflow.update(name="abandon")
     async def abandon(self) -> OrderStatus:

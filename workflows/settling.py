@@ -3,7 +3,7 @@
 import contextlib
 
 from temporalio import workflow
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from domain.identifiers import refund_workflow_id
 from domain.payments import ProviderPayment
@@ -17,7 +17,7 @@ from domain.purchase import (
 from domain.refund import RefundInput
 from domain.stories import Story
 from workflows.profiles import DATABASE, MESSAGE
-from workflows.repair import Repair, WaitsForPerson
+from workflows.repair import NOTHING_WAITS, Repair, WaitsForPerson
 from workflows.steps import OutageLastedError, RefusedError, child_attributes, run_once, run_step
 
 with workflow.unsafe.imports_passed_through():
@@ -41,6 +41,24 @@ class SettlesOrders(WaitsForPerson):
             return OrderStatus.SETTLING
         await tell(self, settlement.message_ids)
         return OrderStatus.ENROLLED
+
+    def has_money(self) -> bool:
+        """Whether something was captured that can go back; a story that starts with money always has."""
+        return True
+
+    @workflow.update(name="refund")
+    async def refund(self) -> str:
+        """Give the captured money back instead of enrolling; answers with the step that waited."""
+        step = self._waiting_step or ""
+        self.decide(Repair.REFUND)
+        return step
+
+    @refund.validator
+    def validate_refund(self) -> None:
+        """Only while captured money waits."""
+        self.require_waiting()
+        if not self.has_money():
+            raise ApplicationError("Nothing was captured, so there is nothing to give back.", type=NOTHING_WAITS)
 
     async def note_attention(self, step: str | None) -> None:
         """Show the buyer that a person is needed; the Temporal UI shows it even when the database cannot."""

@@ -38,6 +38,15 @@ async def run_step(activity: Callable[..., Awaitable[T]], argument: Any, profile
         return await run_once(activity, argument, profile, summary)
     except OutageLastedError:
         workflow.logger.warning("a step met an outage and goes on patiently")
+    return await run_patiently(activity, argument, profile, f"{summary} (patiently, after an outage)")
+
+
+async def run_patiently(activity: Callable[..., Awaitable[T]], argument: Any, profile: Profile, summary: str) -> T:
+    """Run only the patient form: for a step whose effect comes back as a signal at once. A local activity would still
+    be inside the workflow task that the signal upsets, and what was accepted in that task would be lost.
+
+    Raises as `run_step` does.
+    """
     try:
         return await workflow.execute_activity_method(
             activity,
@@ -45,7 +54,7 @@ async def run_step(activity: Callable[..., Awaitable[T]], argument: Any, profile
             schedule_to_close_timeout=profile.patient.schedule_to_close,
             start_to_close_timeout=profile.patient.start_to_close,
             retry_policy=profile.patient.retry,
-            summary=f"{summary} (patiently, after an outage)",
+            summary=summary,
         )
     except FAILED as error:
         raise _in_our_words(error, summary) from error

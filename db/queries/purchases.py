@@ -100,13 +100,15 @@ async def read_order_ref(order_id: str) -> OrderRef | None:
     return rows[0] if rows else None
 
 
-async def orders_never_started(older_than: timedelta, limit: int) -> list[OrderRef]:
-    """Orders that were placed and not even priced: their story's start was lost, or is late."""
+async def orders_without_story(never_started_for: timedelta, overdue_for: timedelta, limit: int) -> list[OrderRef]:
+    """Open orders whose story's start was lost (not even priced) or must have been terminated (overdue)."""
     return await fetch_as(
         OrderRef,
-        _ORDER_REF + " WHERE o.status = 'preparing' AND o.closed_at IS NULL AND o.amount IS NULL"
-        " AND o.created_at < now() - $1::interval ORDER BY o.created_at LIMIT $2",
-        older_than,
+        _ORDER_REF + " WHERE o.closed_at IS NULL AND o.attention IS NULL"
+        " AND (o.amount IS NULL AND o.created_at < now() - $1::interval OR o.expires_at < now() - $2::interval)"
+        " ORDER BY o.created_at LIMIT $3",
+        never_started_for,
+        overdue_for,
         limit,
     )
 

@@ -33,6 +33,9 @@ from domain.stories import (
 RPC_TIMEOUT = timedelta(seconds=5)
 """For calls that only hand something over."""
 
+UNLESS_COMPLETED = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+"""A story that came to its end is never told again; one that an operator terminated may be begun anew."""
+
 _PROCESS = SearchAttributeKey.for_keyword(Attribute.PROCESS)
 _STATE = SearchAttributeKey.for_keyword(Attribute.STATE)
 _USER = SearchAttributeKey.for_keyword(Attribute.USER)
@@ -99,7 +102,7 @@ class Stories:
             LatePaymentInput(order.order_id, payment, self._policy),
             id=late_payment_workflow_id(payment.provider, payment.payment_id),
             task_queue=TaskQueue.CORE,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=UNLESS_COMPLETED,
             start_signal=PAYMENT_SIGNAL,
             start_signal_args=[payment],
             static_summary="Money for an order already closed",
@@ -114,7 +117,7 @@ class Stories:
             id=refund_workflow_id(refund_id),
             task_queue=TaskQueue.CORE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=UNLESS_COMPLETED,
             start_signal=REFUND_SIGNAL if refund else None,
             start_signal_args=[refund] if refund else [],
             static_summary="Refund",
@@ -160,7 +163,7 @@ def _purchase_options(order: OrderRef) -> dict[str, Any]:
     return {
         "id": purchase_workflow_id(order.order_id),
         "task_queue": TaskQueue.CORE,
-        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        "id_reuse_policy": UNLESS_COMPLETED,
         "static_summary": "Purchase of a course",
         "search_attributes": _order_attributes("purchase", "preparing", order),
     }

@@ -22,7 +22,7 @@ from tests.conftest import free_ports
 from tests.integration.conftest import NewPerson, client_of, token_of
 from tests.integration.stripe_events import post_event
 from tests.integration.test_purchase_http import Buyer
-from tests.workflow.conftest import Academy, eventually, one, running, worker_temporal
+from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running, worker_temporal
 
 __all__ = ["worker_temporal"]
 
@@ -90,6 +90,21 @@ async def test_an_order_whose_story_was_never_started_is_started_by_the_relay(
         await academy.in_activity(Sweeps(services.providers, academy.services.delivery, academy.stories).relay)
 
         await eventually("SELECT FROM orders WHERE id = $1 AND status = 'awaiting_payment'", order.order_id)
+
+
+async def test_an_order_whose_story_was_terminated_is_begun_anew_and_keeps_its_charge(
+    services: Services, worker_temporal: Client, new_person: NewPerson
+) -> None:
+    async with running(Academy(services, worker_temporal, POLICY, new_person)) as academy:
+        bought = await academy.buy(await academy.course())
+        await bought.handle.terminate()
+        await fetch("UPDATE orders SET expires_at = now() - interval '2 hours' WHERE id = $1", bought.order.order_id)
+
+        await academy.in_activity(Sweeps(services.providers, academy.services.delivery, academy.stories).relay)
+
+        answer = await academy.stories.checkout(bought.order, new_id(), PATIENCE)
+        assert answer.client_secret == bought.answer.client_secret
+        assert len(await academy.book(bought.order.order_id)) == 1
 
 
 async def test_an_event_that_could_not_be_delivered_is_repeated_by_the_relay(

@@ -22,7 +22,7 @@ from tests.workflow.conftest import Academy, eventually, one, running, worker_te
 __all__ = ["worker_temporal"]
 
 POLICY = PurchasePolicy(expires_after_seconds=600, first_poll_seconds=300)
-BODY = {
+BODY: dict[str, Any] = {
     "provider": "stripe",
     "billing": {"name": "Test Person", "state": "KL", "postalCode": "682001", "country": "IN"},
 }
@@ -121,7 +121,7 @@ async def test_the_same_key_and_body_answer_the_same_while_it_runs_and_after(
 async def test_the_same_key_with_another_body_is_refused(academy: Academy, buyer: Buyer) -> None:
     course, key = await academy.course(), new_id()
     assert (await buyer.buy(course, key)).status_code == 201
-    other = await buyer.buy(course, key, billing={**BODY["billing"], "state": "MH"})  # type: ignore[dict-item]
+    other = await buyer.buy(course, key, billing={**BODY["billing"], "state": "MH"})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
@@ -172,9 +172,9 @@ async def test_a_currency_without_a_price_is_never_converted(academy: Academy, b
     [
         {"provider": "paypal"},
         {"billing": None},
-        {"billing": {**BODY["billing"], "state": "XX"}},  # type: ignore[dict-item]
-        {"billing": {**BODY["billing"], "country": "India"}},  # type: ignore[dict-item]
-        {"billing": {**BODY["billing"], "name": ""}},  # type: ignore[dict-item]
+        {"billing": {**BODY["billing"], "state": "XX"}},
+        {"billing": {**BODY["billing"], "country": "India"}},
+        {"billing": {**BODY["billing"], "name": ""}},
         {"amount": 1},
     ],
 )

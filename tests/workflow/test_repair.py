@@ -3,6 +3,7 @@
 The patience of half an hour is two seconds here; retries of a step are real time on every test server.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from db.sql import fetch
 from domain.identifiers import purchase_workflow_id
 from domain.purchase import OrderRef, OrderStatus, PurchasePolicy
 from tests.integration.conftest import NewPerson
-from tests.workflow.conftest import Academy, eventually, one, running
+from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running
 from worker import workflow_runner
 from workflows.purchase import ORDER_PAID
 from workflows.repair import NOTHING_WAITS
@@ -52,8 +53,9 @@ async def waiting(academy: Academy, order: OrderRef, step: str) -> None:
     """Until the order waits for a person at `step`, in SQL and in Temporal."""
     row = await eventually("SELECT attention FROM orders WHERE id = $1 AND attention IS NOT NULL", order.order_id)
     assert row["attention"] == step
-    description = await handle_of(academy, order).describe()
-    assert description.typed_search_attributes.get(STATE) == "needs_attention"
+    async with asyncio.timeout(PATIENCE.total_seconds()):  # SQL knows before the workflow task is completed
+        while (await handle_of(academy, order).describe()).typed_search_attributes.get(STATE) != "needs_attention":
+            await asyncio.sleep(0.05)
 
 
 def handle_of(academy: Academy, order: OrderRef) -> WorkflowHandle[Any, Any]:

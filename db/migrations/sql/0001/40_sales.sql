@@ -111,8 +111,8 @@ CREATE UNIQUE INDEX orders_one_open ON orders (user_id, course_id) WHERE closed_
 CREATE INDEX orders_user ON orders (user_id, id DESC);
 -- Seats held at checkout are counted under the course row's lock.
 CREATE INDEX orders_held_seats ON orders (course_id) WHERE holds_seat;
--- The relay looks for orders whose story never started.
-CREATE INDEX orders_preparing ON orders (created_at) WHERE status = 'preparing' AND closed_at IS NULL;
+-- The relay looks for open orders without a story.
+CREATE INDEX orders_open ON orders (created_at) WHERE closed_at IS NULL;
 CREATE INDEX payments_order ON payments (order_id);
 CREATE INDEX refunds_payment ON refunds (payment_id);
 CREATE INDEX refunds_order ON refunds (order_id);
