@@ -65,7 +65,7 @@ async def create_purchase(
     if idempotency_key is None:
         raise ProblemError("idempotency_key_missing")
     order_id = await _order_of(data, course_id, services.settings.default_currency, subject.user_id, idempotency_key)
-    purchase = await _own(order_id, subject.user_id)
+    purchase = await _placed(order_id, subject.user_id)
     if purchase.closed_at is not None:
         return await _answer(services, purchase, None)
     return await _join_story(services, purchase, idempotency_key)
@@ -118,13 +118,13 @@ async def _join_story(services: Services, purchase: Purchase, key: str) -> Respo
     except StoryTimeoutError:
         return await _answer(services, purchase, None, HTTP_202_ACCEPTED)
     except StoryClosedError:
-        return await _answer(services, await _own(purchase.id, purchase.user_id), None)
+        return await _answer(services, await _placed(purchase.id, purchase.user_id), None)
     except OutageError:
         await take_back(purchase.id)
         raise
     if answer.refusal is not None:
         raise BusinessRefusalError(answer.refusal.value)
-    return await _answer(services, await _own(purchase.id, purchase.user_id), answer.client_secret)
+    return await _answer(services, await _placed(purchase.id, purchase.user_id), answer.client_secret)
 
 
 async def _answer(
@@ -136,6 +136,15 @@ async def _answer(
     checkout = Checkout(client_secret, services.settings.stripe_publishable_key) if client_secret else None
     view = view_of(purchase, await read_lines(purchase.id), checkout)
     return Response(view, status_code=status, headers={"Location": f"/api/v1/purchases/{purchase.id}"})
+
+
+async def _placed(order_id: str, user_id: str) -> Purchase:
+    """The order that this request placed or joined. Raises `OutageError` when the request that placed it took it back
+    meanwhile, since it found Temporal down: nothing is half done, and the same key may try again."""
+    purchase = await read_purchase(order_id, user_id)
+    if purchase is None:
+        raise OutageError("order_taken_back")
+    return purchase
 
 
 async def _own(purchase_id: str, user_id: str) -> Purchase:
