@@ -11,6 +11,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from bootstrap import Services, activities_of, end_process, open_services
 from domain.errors import OutageError
 from domain.stories import TaskQueue
+from gateways.temporal.runner import AcademyWorkflowRunner
 from logs import log_to_stdout
 from settings import SettingsError, current_settings
 from workflows.late_payment import LatePaymentStory
@@ -24,9 +25,9 @@ GRACE = timedelta(seconds=10)
 STORIES = {TaskQueue.CORE: [PurchaseStory, RefundStory, LatePaymentStory, EventRelay, PaymentReconcile]}
 
 
-def workflow_runner(*also_passed_through: str) -> SandboxedWorkflowRunner:
+def workflow_runner(*also_passed_through: str) -> AcademyWorkflowRunner:
     """The sandbox, with our pure messages passed through: msgspec types that hold a `datetime` need it (facts)."""
-    return SandboxedWorkflowRunner(
+    return AcademyWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(
             "domain", "activities", "msgspec", "uuid_utils", *also_passed_through
         )

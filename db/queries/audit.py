@@ -1,22 +1,40 @@
 """The audit trail: append-only, ids and amounts only."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from db.sql import as_json, fetch
 from domain.identifiers import new_id
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """One event of the trail."""
+
+    action: str
+    subject_type: str
+    subject_id: str
+    actor_id: str | None = None
+    details: Mapping[str, Any] = {}
 
 
 async def record_audit(
     action: str, subject_type: str, subject_id: str, *, actor_id: str | None = None, **details: Any
 ) -> None:
     """Append one event to the audit trail, in the current transaction where there is one."""
+    await record_audits([Audit(action, subject_type, subject_id, actor_id=actor_id, details=details)])
+
+
+async def record_audits(audits: Sequence[Audit]) -> None:
+    """Append events in one statement."""
     await fetch(
         "INSERT INTO audit_events (id, action, actor_id, subject_type, subject_id, details)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
-        new_id(),
-        action,
-        actor_id,
-        subject_type,
-        subject_id,
-        as_json(details),
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])",
+        [new_id() for _ in audits],
+        [audit.action for audit in audits],
+        [audit.actor_id for audit in audits],
+        [audit.subject_type for audit in audits],
+        [audit.subject_id for audit in audits],
+        [as_json(audit.details) for audit in audits],
     )

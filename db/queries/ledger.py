@@ -13,13 +13,8 @@ async def write_posting(posting: Posting, order_id: str) -> None:
         return
     posting_id = new_id()
     await fetch(
-        "INSERT INTO ledger_postings (id, event_key, order_id) VALUES ($1, $2, $3)",
-        posting_id,
-        posting.event_key,
-        order_id,
-    )
-    await fetch(
-        "INSERT INTO ledger_entries (id, posting_id, account_id, amount, currency)"
+        "WITH posting AS (INSERT INTO ledger_postings (id, event_key, order_id) VALUES ($2, $6, $7))"
+        " INSERT INTO ledger_entries (id, posting_id, account_id, amount, currency)"
         " SELECT id, $2, account, amount, currency FROM unnest($1::text[], $3::text[], $4::numeric[], $5::text[])"
         " AS entry (id, account, amount, currency)",
         [new_id() for _ in posting.entries],
@@ -27,6 +22,8 @@ async def write_posting(posting: Posting, order_id: str) -> None:
         [entry.account.value for entry in posting.entries],
         [entry.amount for entry in posting.entries],
         [entry.currency for entry in posting.entries],
+        posting.event_key,
+        order_id,
     )
 
 

@@ -11,6 +11,12 @@ FROM courses WHERE id = $1
 """
 
 
+OWNS = (
+    "SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND reason IN ('purchase', 'gift')"
+    " AND since <= now() AND (until IS NULL OR until > now()) AND (ended_at IS NULL OR ended_at > now())"
+)
+
+
 async def read_course(course_id: str) -> Any:
     """What a sale needs to know of a course, or `None`."""
     return await fetch_one(_COURSE, course_id)
@@ -60,10 +66,4 @@ async def may_buy(course: Any, user_id: str) -> bool:
 
 async def owns_course(user_id: str, course_id: str) -> bool:
     """Whether a purchase or a gift already gives this person the course now (`domain.access.OWNING_REASONS`)."""
-    rows = await fetch(
-        "SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND reason IN ('purchase', 'gift')"
-        " AND since <= now() AND (until IS NULL OR until > now()) AND (ended_at IS NULL OR ended_at > now())",
-        user_id,
-        course_id,
-    )
-    return bool(rows)
+    return bool(await fetch(OWNS, user_id, course_id))

@@ -1,13 +1,12 @@
 """Settling: what a captured payment, or a free course, becomes. One transaction, once per payment."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from db.queries.audit import record_audit
+from db.queries.audit import Audit, record_audit, record_audits
 from db.queries.ledger import write_posting
 from db.queries.refunds import insert_refund
-from db.queries.seats import has_free_seat, lock_course, may_buy, owns_course
+from db.queries.seats import OWNS, has_free_seat, lock_course, may_buy
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
 from domain import ledger
@@ -20,6 +19,10 @@ from domain.settlement import OrderFacts, reason_to_give_back
 
 ENROLLMENT_TEMPLATE = "enrollment-confirmation"
 
+_STANDING = f"""
+SELECT EXISTS (SELECT FROM payments WHERE order_id = $3 AND applied) AS has_payment, EXISTS ({OWNS}) AS owns
+"""  # noqa: S608  # constants of ours
+
 
 async def settle(order_id: str, payment: ProviderPayment | None, *, give_back: bool = False) -> Settlement:
     """Write a captured payment and what follows from it: enrollment, or a refund row.
@@ -29,7 +32,11 @@ async def settle(order_id: str, payment: ProviderPayment | None, *, give_back: b
     """
 
     async def work() -> Settlement:
-        order = await fetch_one("SELECT * FROM orders WHERE id = $1 FOR NO KEY UPDATE", order_id)
+        order = await fetch_one(
+            "SELECT o.*, (SELECT tax FROM invoices WHERE order_id = o.id) AS tax FROM orders o WHERE id = $1"
+            " FOR NO KEY UPDATE",
+            order_id,
+        )
         if order is None:
             raise LookupError("the order of a payment is missing")
         payment_row = await _record_payment(order_id, payment) if payment else None
@@ -83,13 +90,13 @@ async def _enrolled_before(order_id: str) -> Settlement:
 
 
 async def _facts(order: Any, course: Any) -> OrderFacts:
-    applied = await fetch("SELECT FROM payments WHERE order_id = $1 AND applied", order["id"])
+    [standing] = await fetch(_STANDING, order["user_id"], order["course_id"], order["id"])
     return OrderFacts(
         amount=Decimal(order["amount"]),
         currency=order["currency"],
         is_open=order["closed_at"] is None,
-        has_applied_payment=bool(applied),
-        owns_course=await owns_course(order["user_id"], order["course_id"]),
+        has_applied_payment=standing["has_payment"],
+        owns_course=standing["owns"],
         is_available=order["closed_at"] is None or await may_buy(course, order["user_id"]),
         has_seat=order["closed_at"] is None or await has_free_seat(course, order["user_id"]),
     )
@@ -120,29 +127,14 @@ async def _give_back(order: Any, payment: ProviderPayment, payment_row: str, rea
 
 
 async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, payment_row: str | None) -> Settlement:
-    now: datetime = (await fetch("SELECT now() AS now"))[0]["now"]
     order_id, user_id, course_id = order["id"], order["user_id"], order["course_id"]
-    await fetch(
-        "INSERT INTO entitlements (id, user_id, course_id, reason, source_id, since) VALUES ($1, $2, $3, 'purchase',"
-        " $4, $5)",
-        new_id(),
-        user_id,
-        course_id,
-        order_id,
-        now,
-    )
-    enrollment_id = await _activate_enrollment(user_id, course_id, payment_row)
+    enrollment_id = await _grant(order_id, user_id, course_id, payment_row)
+    audits = [Audit("course.enrolled", "enrollment", enrollment_id, actor_id=user_id, details={"orderId": order_id})]
     if payment and payment_row:
         await _post_sale(order, course, payment_row)
-        await record_audit(
-            "payment.processed",
-            "order",
-            order_id,
-            paymentId=payment_row,
-            amount=order["amount"],
-            currency=order["currency"],
-        )
-    await record_audit("course.enrolled", "enrollment", enrollment_id, actor_id=user_id, orderId=order_id)
+        details = {"paymentId": payment_row, "amount": order["amount"], "currency": order["currency"]}
+        audits.insert(0, Audit("payment.processed", "order", order_id, details=details))
+    await record_audits(audits)
     message_id = new_id()
     await fetch(
         "INSERT INTO outgoing_messages (id, dedupe_key, user_id, channel, template, params, status)"
@@ -154,18 +146,24 @@ async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, paym
         as_json({"orderId": order_id, "courseId": course_id}),
     )
     await fetch(
-        "UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"
+        "WITH paid AS (UPDATE invoices SET status = 'paid', issued_at = now() WHERE order_id = $1)"
+        " UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"
         " holds_seat = FALSE, attention = NULL WHERE id = $1",
         order_id,
     )
-    await fetch("UPDATE invoices SET status = 'paid', issued_at = now() WHERE order_id = $1", order_id)
     return Settlement(SettlementOutcome.ENROLLED, message_ids=(message_id,))
 
 
-async def _activate_enrollment(user_id: str, course_id: str, payment_row: str | None) -> str:
-    """One row per person and course: a repurchase reactivates it and keeps the progress."""
+async def _grant(order_id: str, user_id: str, course_id: str, payment_row: str | None) -> str:
+    """The reason for access, and the enrollment: its id.
+
+    One row per person and course: a repurchase reactivates it and keeps the progress.
+    """
     rows = await fetch(
         """
+        WITH reason AS (
+            INSERT INTO entitlements (id, user_id, course_id, reason, source_id, since)
+            VALUES ($5, $2, $3, 'purchase', $6, now()))
         INSERT INTO course_enrollments AS e (id, "userId", "courseId", "paymentId") VALUES ($1, $2, $3, $4)
         ON CONFLICT ("userId", "courseId") DO UPDATE SET
             status = CASE WHEN e.status = 'completed' THEN e.status ELSE 'active' END,
@@ -176,16 +174,17 @@ async def _activate_enrollment(user_id: str, course_id: str, payment_row: str | 
         user_id,
         course_id,
         payment_row,
+        new_id(),
+        order_id,
     )
     return str(rows[0]["id"])
 
 
 async def _post_sale(order: Any, course: Any, payment_row: str) -> None:
     amount, currency = Decimal(order["amount"]), order["currency"]
-    invoice = await fetch("SELECT tax FROM invoices WHERE order_id = $1", order["id"])
     instructor_id = course["instructor_id"]
     posting = ledger.sale(
-        payment_row, amount, Decimal(invoice[0]["tax"]), currency, has_instructor=instructor_id is not None
+        payment_row, amount, Decimal(order["tax"]), currency, has_instructor=instructor_id is not None
     )
     await write_posting(posting, order["id"])
     await fetch("UPDATE payments SET applied = TRUE WHERE id = $1", payment_row)
