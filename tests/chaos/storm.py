@@ -69,7 +69,8 @@ class Storm:
         """Faults of the provider's webhooks, of another mixture every few seconds."""
         while not self._calm.is_set():
             faults = {
-                "drop": self._dice.choice([0.0, 0.3, 0.6]),
+                # Never none: the short storm of `make test` has two dozen events, and some have to be lost.
+                "drop": self._dice.choice([0.3, 0.6]),
                 "double": self._dice.choice([0.3, 0.9]),
                 "forge": self._dice.choice([0.5, 1.0]),
                 "reorder": self._dice.random() < 0.7,
