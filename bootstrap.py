@@ -17,7 +17,7 @@ from activities.purchases import Purchases
 from activities.refunds import Refunds
 from activities.sweeps import Sweeps
 from db.engine import connect, disconnect
-from domain.errors import OutageError
+from domain.errors import AcademyError
 from domain.purchase import PurchasePolicy
 from domain.seller import Seller
 from gateways.messaging.protocol import EmailSender
@@ -141,7 +141,7 @@ def main() -> int:
     """`python bootstrap.py`: prepare Temporal's namespace for workers; the exit code."""
     try:
         asyncio.run(set_up_temporal(current_settings()))
-    except (SettingsError, OutageError, OSError) as error:
+    except (SettingsError, AcademyError, OSError) as error:
         sys.stderr.write(f"Temporal could not be prepared: {error}\n")
         return 1
     return 0

@@ -4,8 +4,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.money import SOLD_IN
+from domain.places import INDIAN_STATES
 
 DEVELOPMENT_SECRETS = {
     "STRIPE_SECRET_KEY": "sk_test_development_only",
@@ -73,6 +76,20 @@ class Settings(BaseSettings):
     smtp_port: int = 1025
     inbox_port: int = 8025
 
+    @field_validator("default_currency")
+    @classmethod
+    def _is_sold_in(cls, currency: str) -> str:
+        if currency not in SOLD_IN:
+            raise ValueError("not a currency that the academy sells in")
+        return currency
+
+    @field_validator("seller_state")
+    @classmethod
+    def _is_a_state(cls, state: str) -> str:
+        if state not in INDIAN_STATES:
+            raise ValueError("not a GST state code")
+        return state
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the environment (and `.env`) once.
@@ -96,7 +113,12 @@ def _refuse_development_values(settings: Settings) -> None:
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
     missing = [n for n in REQUIRED_IN_PRODUCTION if n.lower() not in settings.model_fields_set]
-    default = [n for n, development in DEVELOPMENT_SECRETS.items() if value_of(n) in ("", development)]
+    # A list of keys must not carry the development one behind a key of one's own either.
+    default = [
+        name
+        for name, development in DEVELOPMENT_SECRETS.items()
+        if not value_of(name) or development in (part.strip() for part in value_of(name).split(","))
+    ]
     if missing or default:
         raise SettingsError(
             "APP_ENV=production refuses to start: set "

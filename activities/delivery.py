@@ -1,5 +1,7 @@
 """Bringing provider events to the stories that they concern: used by the webhook, the relay and the reconciliation."""
 
+import logging
+
 from db.queries.provider_events import facts_about, mark_event, read_event, refund_id_of
 from db.queries.purchases import read_order_ref
 from db.queries.refunds import adopt_refund
@@ -7,6 +9,8 @@ from domain.delivery import Destination, destination_of
 from domain.payments import PaymentState, ProviderEvent
 from domain.stories import StoryClosedError
 from gateways.temporal.stories import Stories
+
+log = logging.getLogger(__name__)
 
 
 class EventDelivery:
@@ -24,6 +28,8 @@ class EventDelivery:
     async def deliver_and_mark(self, row_id: str, event: ProviderEvent) -> None:
         """Deliver a committed event and record what became of it. Raises as `deliver` does."""
         destination = await self.deliver(event)
+        if destination is Destination.UNMATCHED:
+            log.error("alarm: a provider's event fits nothing of ours", extra={"event_row": row_id})
         status = {Destination.UNMATCHED: "unmatched", Destination.NOTHING: "ignored"}.get(destination, "delivered")
         await mark_event(row_id, status)
 

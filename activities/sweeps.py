@@ -75,7 +75,10 @@ class Sweeps:
             async for event in _book_of(provider, since):
                 activity.heartbeat()
                 seen += 1
-                started += await self._set_going(event)
+                try:
+                    started += await self._set_going(event)
+                except Exception:  # one fact that cannot be followed must not hide the rest of the book
+                    activity.logger.exception("alarm: a fact of the provider's book cannot be followed")
         return SweepReport(seen=seen, started=started)
 
     async def _set_going(self, event: ProviderEvent) -> bool:

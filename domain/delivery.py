@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from domain.payments import PaymentState, ProviderEvent, ProviderPayment, ProviderRefund
+from domain.payments import PaymentState, ProviderEvent, ProviderPayment, ProviderRefund, RefundState
 
 
 class Destination(StrEnum):
@@ -55,8 +55,12 @@ def _payment_destination(payment: ProviderPayment, known: KnownFacts) -> Destina
 
 
 def _refund_destination(refund: ProviderRefund, known: KnownFacts) -> Destination:
+    has_failed = refund.state is RefundState.FAILED
+    if known.refund_exists and not known.refund_is_done:
+        return Destination.REFUND
     if known.refund_exists:
-        return Destination.NOTHING if known.refund_is_done else Destination.REFUND
+        # A bank may send a refund back days later: nobody has the money then, so a person has to look.
+        return Destination.UNMATCHED if has_failed else Destination.NOTHING
     if refund.refund_id is None and known.payment_is_recorded:
-        return Destination.FOREIGN_REFUND
+        return Destination.NOTHING if has_failed else Destination.FOREIGN_REFUND
     return Destination.UNMATCHED

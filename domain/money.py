@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
-MINOR_DIGITS = {"INR": 2, "USD": 2, "EUR": 2, "GBP": 2, "AED": 2, "JPY": 0}
-"""Digits after the decimal point, ISO 4217. A currency that is not here is not sold in."""
+SOLD_IN = frozenset({"INR", "USD", "EUR", "GBP", "AED", "JPY"})
+"""Currencies that we sell in. What a bank captures may be another: that is given back."""
 
-
-class UnknownCurrencyError(ValueError):
-    """The currency is not one that we sell in."""
+_NO_DIGITS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+_THREE_DIGITS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 def minor_digits(currency: str) -> int:
-    """Digits after the decimal point of `currency`. Raises `UnknownCurrencyError`."""
-    try:
-        return MINOR_DIGITS[currency]
-    except KeyError:
-        raise UnknownCurrencyError(currency) from None
+    """Digits after the decimal point of `currency` (ISO 4217); two where we know no better."""
+    if currency in _NO_DIGITS:
+        return 0
+    return 3 if currency in _THREE_DIGITS else 2
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:

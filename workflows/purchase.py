@@ -58,6 +58,8 @@ class PurchaseStory(SettlesOrders):
         while True:
             status = await self._settle_what_came_meanwhile(status)
             self._ended_as = status
+            # Who still waits for a checkout learns that there is none.
+            self._answer = self._answer or CheckoutAnswer(refusal=Refusal.ORDER_CLOSED)
             await workflow.wait_condition(workflow.all_handlers_finished)
             if not self._news:
                 show_state(status)
@@ -69,9 +71,7 @@ class PurchaseStory(SettlesOrders):
             self._answer = CheckoutAnswer(refusal=reservation.refusal)
             return OrderStatus.ABANDONED
         if reservation.amount_minor == 0:
-            status = await self.settle(None)
-            self._answer = CheckoutAnswer()
-            return status
+            return await self.settle(None)
         try:
             await self._open_checkout(reservation, deadline)
         except RefusedError:
@@ -109,7 +109,8 @@ class PurchaseStory(SettlesOrders):
                 choices = "`retry` or `abandon`"
                 decision = await self.ask_person("open_checkout", choices, self.note_attention, patience=left)
                 if decision is Repair.ABANDON:
-                    self._leaving = True
+                    self._leaving = workflow.now() < deadline
+                    self._woken = True
                     return
         self._checkout = _with_payment(self._checkout, payment.payment_id)
         self._answer = CheckoutAnswer(client_secret=payment.client_secret)
@@ -179,8 +180,10 @@ class PurchaseStory(SettlesOrders):
         while (payment := self._take_news()) is not None:
             known = self._captured.payment_id if self._captured else None
             if payment.state is PaymentState.SUCCEEDED and payment.payment_id != known:
+                is_first = self._captured is None
+                self._captured = payment
                 outcome = await self.settle(payment)
-                status = outcome if self._captured is None else status
+                status = outcome if is_first else status
         return status
 
     @workflow.signal(name=PAYMENT_SIGNAL)
@@ -193,6 +196,10 @@ class PurchaseStory(SettlesOrders):
         """What the buyer needs to pay, or why there is nothing to pay."""
         await workflow.wait_condition(lambda: self._answer is not None)
         return self._answer or CheckoutAnswer()
+
+    def note_settled(self) -> None:
+        """A free course is enrolled as soon as it is written; its mail may take longer."""
+        self._answer = self._answer or CheckoutAnswer()
 
     def has_money(self) -> bool:
         """Whether something was captured that can go back."""
@@ -213,7 +220,7 @@ class PurchaseStory(SettlesOrders):
         """Never once money was captured."""
         if self._captured is not None:
             raise ApplicationError("The order is paid: use `retry` or `refund`.", type=ORDER_PAID)
-        if self._ended_as is not None or (self._waiting_step is None and self._checkout is None):
+        if self._ended_as is not None or (self._waiting_step != "reserve" and self._checkout is None):
             raise ApplicationError("There is nothing to abandon now.", type=NOTHING_WAITS)
 
 

@@ -9,12 +9,16 @@ from domain.payments import ProviderRefund, RefundState
 from domain.refund import RefundAttentionInput, RefundInput, RefundStatus, RefundSubmission, SubmitRefundInput
 from domain.stories import REFUND_SIGNAL, Story
 from workflows.profiles import DATABASE, PAYMENT
-from workflows.repair import WaitsForPerson
+from workflows.repair import Repair, WaitsForPerson
 from workflows.settling import tell
 from workflows.steps import OutageLastedError, RefusedError, run_once, run_step, show_state
 
 with workflow.unsafe.imports_passed_through():
     from activities.refunds import Refunds
+
+
+SUBMIT = "submit_refund"
+"""The step that asks the provider for the refund."""
 
 
 @workflow.defn(name=Story.REFUND)
@@ -28,6 +32,8 @@ class RefundStory(WaitsForPerson):
         self._request = 1
         """Counts requests that the provider failed for good: each has idempotency keys of its own."""
         self._news: list[ProviderRefund] = []
+        self._is_made = False
+        """The provider told of a refund that we have not read yet: a person may have been quicker at its dashboard."""
 
     @workflow.run
     async def run(self, refund: RefundInput) -> RefundStatus:
@@ -50,7 +56,10 @@ class RefundStory(WaitsForPerson):
             try:
                 return await run_step(Refunds.submit, request, PAYMENT, "ask the provider for the refund")
             except (OutageLastedError, RefusedError):
-                await self._ask("submit_refund")
+                if self._is_made:
+                    self._is_made = False
+                else:
+                    await self._ask(SUBMIT)
 
     async def _wait_for(self, submission: RefundSubmission) -> RefundState:
         """The provider's last word: by webhook, or asked for with doubling pauses."""
@@ -88,3 +97,7 @@ class RefundStory(WaitsForPerson):
     def refund_event(self, refund: ProviderRefund) -> None:
         """A verified webhook, or what the reconciliation found."""
         self._news.append(refund)
+        if refund.state is not RefundState.FAILED:
+            self._is_made = True
+            if self._waiting_step == SUBMIT:
+                self.decide(Repair.RETRY)

@@ -49,6 +49,7 @@ class WaitsForPerson:
             self._decision = Repair.ABANDON
         self._waiting_step = None
         workflow.set_current_details("")
+        show_state("attended")
         await note(None)
         return self._decision or Repair.ABANDON
 

@@ -36,11 +36,15 @@ class SettlesOrders(WaitsForPerson):
     async def settle(self, payment: ProviderPayment | None) -> OrderStatus:
         """Write what the payment becomes, start its refund or tell the learner."""
         settlement = await self._write_settlement(payment)
+        self.note_settled()
         if settlement.refund_id is not None:
             await self._start_refund(settlement.refund_id)
             return OrderStatus.SETTLING
         await tell(self, settlement.message_ids)
         return OrderStatus.ENROLLED
+
+    def note_settled(self) -> None:
+        """Called once the settlement stands in SQL, before anybody is told."""
 
     def has_money(self) -> bool:
         """Whether something was captured that can go back; a story that starts with money always has."""
@@ -73,7 +77,8 @@ class SettlesOrders(WaitsForPerson):
                 return await run_step(Purchases.settle, request, DATABASE, "settle")
             except (OutageLastedError, RefusedError):
                 choices = "`retry` or `refund`" if payment else "`retry`"
-                give_back = await self.ask_person("settle", choices, self.note_attention) is Repair.REFUND
+                decision = await self.ask_person("settle", choices, self.note_attention)
+                give_back = give_back or decision is Repair.REFUND
 
     async def _start_refund(self, refund_id: str) -> None:
         """The refund outlives this story. Another story may have started it: one refund, one id."""

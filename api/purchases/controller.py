@@ -116,7 +116,7 @@ async def _join_story(services: Services, purchase: Purchase, key: str) -> Respo
     try:
         answer = await services.stories.checkout(order, key, CHECKOUT_PATIENCE)
     except StoryTimeoutError:
-        return await _answer(services, purchase, None, HTTP_202_ACCEPTED)
+        return await _answer(services, await _placed(purchase.id, purchase.user_id), None, HTTP_202_ACCEPTED)
     except StoryClosedError:
         return await _answer(services, await _placed(purchase.id, purchase.user_id), None)
     except OutageError:

@@ -10,7 +10,7 @@ from api.problems import ProblemError
 from api.schemas import ApiStruct, FieldError
 from db.queries.purchases import Purchase
 from domain.identifiers import purchase_workflow_id
-from domain.money import MINOR_DIGITS
+from domain.money import SOLD_IN
 from domain.places import INDIAN_STATES
 from domain.purchase import Billing, InvoiceLine, OrderStatus
 
@@ -79,8 +79,8 @@ def billing_of(request: PurchaseRequest) -> Billing:
     """The billing address. Raises `ProblemError("validation_failed")` for a currency or state that we do not know."""
     address = request.billing
     errors = []
-    if request.currency is not None and request.currency not in MINOR_DIGITS:
-        errors.append(FieldError(field="currency", message=f"Use one of {', '.join(sorted(MINOR_DIGITS))}."))
+    if request.currency is not None and request.currency not in SOLD_IN:
+        errors.append(FieldError(field="currency", message=f"Use one of {', '.join(sorted(SOLD_IN))}."))
     if address.country == "IN" and address.state not in INDIAN_STATES:
         errors.append(FieldError(field="billing.state", message="Use the two-letter GST code of an Indian state."))
     if errors:

@@ -12,7 +12,6 @@ from api.problems import ProblemError
 from api.schemas import ApiStruct
 from bootstrap import Services
 from db.queries.provider_events import commit_event
-from domain.errors import AcademyError
 from domain.payments import ProviderEvent
 from gateways.payments.signatures import PayloadError, SignatureError, verify_stripe
 
@@ -53,5 +52,5 @@ async def _deliver(services: Services, row_id: str, event: ProviderEvent) -> Non
     """After the answer: what fails here is repeated by the relay."""
     try:
         await services.delivery.deliver_and_mark(row_id, event)
-    except (AcademyError, OSError) as error:
+    except Exception as error:  # whatever it was, the event is committed and the relay has it
         log.warning("event_not_delivered_yet", event_row=row_id, error=type(error).__name__)

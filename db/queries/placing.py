@@ -112,7 +112,7 @@ async def _open_order(request: PlaceOrder) -> str:
             request.billing,
         )
         rows = rows or await fetch(
-            "SELECT id FROM orders WHERE user_id = $1 AND course_id = $2 AND closed_at IS NULL",
+            "SELECT id FROM orders WHERE user_id = $1 AND course_id = $2 AND closed_at IS NULL FOR KEY SHARE",
             request.user_id,
             request.course_id,
         )

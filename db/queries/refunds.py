@@ -53,7 +53,8 @@ async def insert_refund(
 
 
 async def adopt_refund(refund: ProviderRefund) -> str | None:
-    """A row for a refund made at the provider's own dashboard; `None` when the payment is not ours or it is known."""
+    """The row of a refund made at the provider's own dashboard: one of ours that still waits for the same amount, or
+    a new one; `None` when the payment is not ours or the refund is known."""
 
     async def work() -> str | None:
         payment = await fetch_one(
@@ -68,6 +69,16 @@ async def adopt_refund(refund: ProviderRefund) -> str | None:
         )
         if payment is None or known:
             return None
+        waiting = await fetch_one(
+            "UPDATE refunds SET provider_refund_id = $3 WHERE id = (SELECT id FROM refunds WHERE payment_id = $1"
+            " AND amount_minor = $2 AND provider_refund_id IS NULL ORDER BY created_at LIMIT 1) RETURNING id",
+            payment["id"],
+            refund.amount_minor,
+            refund.provider_refund_id,
+        )
+        if waiting is not None:
+            # A person was quicker at the dashboard than our own story, which now finds it done.
+            return str(waiting["id"])
         return await insert_refund(
             payment["id"],
             refund.amount_minor,

@@ -52,6 +52,12 @@ async def has_free_seat(course: Any, user_id: str) -> bool:
     return bool(rows[0]["taken"] < course["seats"])
 
 
+async def queue_for_ownership(user_id: str, course_id: str) -> None:
+    """Let the settlements of one person and course wait for each other until the transaction ends: two payments of
+    two orders must not both find the course not owned yet."""
+    await fetch("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{user_id}/{course_id}")
+
+
 async def may_buy(course: Any, user_id: str) -> bool:
     """Whether the course is on sale for this person: published, and a clinic's own course only for its members."""
     if not course["is_published"]:

@@ -6,7 +6,7 @@ from typing import Any
 from db.queries.audit import Audit, record_audit, record_audits
 from db.queries.ledger import write_posting
 from db.queries.refunds import insert_refund
-from db.queries.seats import OWNS, has_free_seat, lock_course, may_buy
+from db.queries.seats import OWNS, has_free_seat, lock_course, may_buy, queue_for_ownership
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
 from domain import ledger
@@ -44,6 +44,7 @@ async def settle(order_id: str, payment: ProviderPayment | None, *, give_back: b
             return await _settled_before(order_id, payment)
         if payment is None and order["status"] == "enrolled":
             return await _enrolled_before(order_id)
+        await queue_for_ownership(order["user_id"], order["course_id"])
         course = await lock_course(order["course_id"])
         reason = RefundReason.OPERATOR if give_back else None
         if payment and reason is None:
@@ -106,6 +107,7 @@ async def _give_back(order: Any, payment: ProviderPayment, payment_row: str, rea
     amount = from_minor(payment.received_minor, payment.currency)
     await write_posting(ledger.unapplied_receipt(payment_row, amount, payment.currency), order["id"])
     refund_id = await insert_refund(payment_row, payment.received_minor, reason)
+    await fetch("UPDATE invoices SET status = 'void' WHERE order_id = $1 AND status = 'draft'", order["id"])
     await fetch(
         "UPDATE orders SET status = CASE WHEN status = 'enrolled' THEN status ELSE 'settling' END,"
         " close_reason = COALESCE(close_reason, $2), closed_at = COALESCE(closed_at, now()),"

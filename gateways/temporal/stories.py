@@ -3,7 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -69,7 +74,8 @@ class Stories:
                 result_type=CheckoutAnswer,
                 rpc_timeout=patience,
             )
-        except WorkflowAlreadyStartedError:
+        except (WorkflowAlreadyStartedError, WorkflowUpdateFailedError):
+            # The second: an operator terminated the story while it was asked.
             raise StoryClosedError from None
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             await self._require_temporal()

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import Account, Entry, Posting, UnbalancedPostingError, post, refund, sale, unapplied_receipt
-from domain.money import MINOR_DIGITS, from_minor, round_money, split_money, to_minor
+from domain.money import SOLD_IN, from_minor, round_money, split_money, to_minor
 from domain.places import INDIAN_STATES
 from domain.tax import tax_sale
 
-CURRENCIES = sorted(MINOR_DIGITS)
+CURRENCIES = sorted(SOLD_IN)
 ON = date(2026, 11, 22)
 
 minor_amounts = st.one_of(st.integers(1, 40), st.integers(1, 10_000_000))

@@ -69,3 +69,15 @@ def _plain(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return "" if default is None else str(default)
+
+
+def test_production_refuses_the_development_key_behind_a_key_of_ones_own() -> None:
+    mixed = f"mine:of-my-own-0123456789abcdef0123456789,{DEVELOPMENT_SECRETS['JWT_KEYS']}"
+    with pytest.raises(SettingsError, match="JWT_KEYS"):
+        load_settings(_env_file=None, app_env="production", jwt_keys=mixed)
+
+
+@pytest.mark.parametrize(("name", "value"), [("default_currency", "CAD"), ("seller_state", "ZZ")])
+def test_what_we_cannot_sell_with_is_refused_at_the_start(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name.upper()):
+        load_settings(_env_file=None, **{name: value})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from db.queries.settlement import settle
 from db.sql import fetch
 from domain.identifiers import late_payment_workflow_id, new_id, refund_workflow_id
 from domain.payments import PaymentState, ProviderEvent, ProviderPayment
@@ -117,7 +118,7 @@ async def test_a_second_capture_of_an_enrolled_order_goes_back(academy: Academy)
     assert row["status"] == "enrolled"
 
 
-@pytest.mark.parametrize("wrong", [{"amount": 117_999}, {"amount": 118_001}, {"currency": "usd"}])
+@pytest.mark.parametrize("wrong", [{"amount": 117_999}, {"amount": 118_001}, {"currency": "usd"}, {"currency": "sek"}])
 async def test_a_wrong_amount_or_currency_goes_back_whole_with_an_alarm(
     academy: Academy, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -144,3 +145,26 @@ async def test_doubled_late_news_settles_once(academy: Academy) -> None:
     assert await late_result(academy, payment) == OrderStatus.ENROLLED
     await one("SELECT FROM payments WHERE order_id = $1", bought.order.order_id)
     await one("SELECT FROM entitlements WHERE source_id = $1", bought.order.order_id)
+
+
+async def test_two_late_payments_of_two_orders_at_once_keep_one(academy: Academy) -> None:
+    first = await expired(academy)
+    second = await academy.buy(first.order.course_id, first.order.user_id)
+    assert await second.handle.result() == OrderStatus.EXPIRED
+    for _ in range(3):
+        payments = [
+            await academy.services.providers["stripe"].read_payment(
+                await academy.captured_at_provider(bought.order.order_id, 118_000)
+            )
+            for bought in (first, second)
+        ]
+        await asyncio.gather(
+            *(settle(b.order.order_id, p) for b, p in zip((first, second), payments, strict=True)),
+        )
+    applied = await fetch(
+        "SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id WHERE o.course_id = $1 AND p.applied",
+        first.order.course_id,
+    )
+    assert len(applied) == 1
+    held = await fetch("SELECT id FROM entitlements WHERE course_id = $1", first.order.course_id)
+    assert len(held) == 1

@@ -124,6 +124,19 @@ async def test_refunds_at_the_dashboard_are_found_and_end_access_once_all_is_bac
     assert earned["total"] == Decimal(0)
 
 
+async def test_a_person_quicker_at_the_dashboard_than_our_own_refund_ends_it(academy: Academy) -> None:
+    await academy.at_provider("faults", api=[{"operation": "create_refund", "kind": "rate_limit", "times": 10_000}])
+    bought = await mismatched(academy)
+    await academy.at_provider(f"refund-at-dashboard/{bought.payment_id}")
+    sweeps = Sweeps(academy.services.providers, academy.services.delivery, academy.stories)
+    await academy.in_activity(sweeps.reconcile)
+
+    assert await (await refund_story(academy, bought)).result() == RefundStatus.SUCCEEDED
+    assert await refunds_in_book(academy, bought) == ["succeeded"]
+    order = await one("SELECT status FROM orders WHERE id = $1", bought.order.order_id)
+    assert order["status"] == "refunded"
+
+
 async def test_a_refund_ends_one_reason_and_no_other(academy: Academy) -> None:
     bought = await enrolled(academy)
     await fetch(

@@ -19,7 +19,7 @@ import workflows.profiles
 from bootstrap import Services
 from db.sql import fetch
 from domain.identifiers import purchase_workflow_id
-from domain.purchase import OrderRef, OrderStatus, PurchasePolicy
+from domain.purchase import OrderRef, OrderStatus, PurchasePolicy, Refusal
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running
 from worker import workflow_runner
@@ -87,7 +87,10 @@ async def test_a_person_may_abandon_what_is_not_paid(academy: Academy) -> None:
     order = await start_while_provider_is_down(academy)
     await academy.clear_faults()
 
+    buyer = asyncio.create_task(academy.stories.checkout(order, "a-second-tab", PATIENCE))
     assert await handle_of(academy, order).execute_update("abandon") == OrderStatus.ABANDONED
+    assert (await buyer).refusal == Refusal.ORDER_CLOSED, "who waits for a checkout learns that there is none"
+    assert await handle_of(academy, order).result() == OrderStatus.ABANDONED
     row = await one("SELECT status, close_reason, attention FROM orders WHERE id = $1", order.order_id)
     assert tuple(row) == ("abandoned", "given_up_by_operator", None)
 
