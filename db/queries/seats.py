@@ -13,7 +13,8 @@ FROM courses WHERE id = $1
 
 OWNS = (
     "SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND reason IN ('purchase', 'gift')"
-    " AND since <= now() AND (until IS NULL OR until > now()) AND (ended_at IS NULL OR ended_at > now())"
+    " AND since <= statement_timestamp() AND (until IS NULL OR until > statement_timestamp())"
+    " AND (ended_at IS NULL OR ended_at > statement_timestamp())"
 )
 
 
