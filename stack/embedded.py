@@ -25,17 +25,6 @@ JOBS = {
 }
 """What runs to its end between the start of the servers and of the application, in this order."""
 
-STRIPE_EVENTS = (
-    "payment_intent.succeeded",
-    "payment_intent.processing",
-    "payment_intent.payment_failed",
-    "payment_intent.canceled",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-)
-"""What the webhook endpoint is subscribed to, here as at Stripe: that a charge was opened, we know ourselves."""
-
 PORTS = {
     "postgres": ("postgres_port",),
     "valkey": ("valkey_port",),
@@ -217,7 +206,7 @@ def _stripe_stand_in(settings: Settings) -> Part:
         "stripe",
         [
             *("-m", "stack.stand_ins.stripe", "--port", str(settings.stripe_stand_in_port)),
-            *("--book", str(book), "--webhook-url", webhook, "--events", ",".join(STRIPE_EVENTS)),
+            *("--book", str(book), "--webhook-url", webhook),
         ],
         settings,
         lambda: accepts_connections(settings.stripe_stand_in_port),
