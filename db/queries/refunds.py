@@ -215,8 +215,9 @@ async def _end_purchase_access(order: Any) -> None:
         """
         UPDATE course_enrollments e SET status = 'cancelled'
         WHERE e."userId" = $1 AND e."courseId" = $2 AND e.status = 'active' AND NOT EXISTS (
-            SELECT FROM entitlements t WHERE t.user_id = $1 AND t.course_id = $2 AND t.since <= now()
-            AND (t.until IS NULL OR t.until > now()) AND (t.ended_at IS NULL OR t.ended_at > now()))
+            SELECT FROM entitlements t WHERE t.user_id = $1 AND t.course_id = $2 AND t.since <= statement_timestamp()
+            AND (t.until IS NULL OR t.until > statement_timestamp())
+            AND (t.ended_at IS NULL OR t.ended_at > statement_timestamp()))
         """,
         order["user_id"],
         order["course_id"],

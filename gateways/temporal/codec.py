@@ -3,7 +3,7 @@
 import base64
 import binascii
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -68,8 +68,3 @@ class EncryptionCodec(PayloadCodec):
         except (InvalidTag, ValueError):
             raise PayloadKeyError("a payload does not open with its key") from None
         return Payload.FromString(plain)
-
-
-def is_encrypted(payloads: Iterable[Payload]) -> bool:
-    """Whether every payload is encrypted."""
-    return all(payload.metadata.get("encoding") == ENCODING for payload in payloads)
