@@ -56,6 +56,35 @@ class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     created_at: datetime
 
 
+class DisputeState(StrEnum):
+    """Where a dispute stands: the payer's bank asks the money back (a chargeback), or asks about it (an inquiry)."""
+
+    NEEDS_RESPONSE = "needs_response"
+    """Nobody has sent evidence yet; after `evidence_due_by` it is lost by itself."""
+    UNDER_REVIEW = "under_review"
+    """The bank decides, or the provider says a word that we do not know: ask again."""
+    WON = "won"
+    """The money stays ours, or an inquiry ended without a chargeback."""
+    LOST = "lost"
+    """The bank took the money back for good."""
+
+
+class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One dispute in the provider's book; `amount_minor` in integer minor units of `currency`."""
+
+    provider: str
+    dispute_id: str
+    """The provider's own id."""
+    payment_id: str
+    """The provider's id of the payment, as in `ProviderPayment.payment_id`."""
+    state: DisputeState
+    amount_minor: int
+    currency: str
+    evidence_due_by: datetime | None = None
+    """Until when evidence may be sent; `None` when the provider names no time, or it is over."""
+    created_at: datetime
+
+
 class NewPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A charge to open at the provider for one order."""
 
@@ -73,10 +102,11 @@ class NewRefund(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A verified webhook in our words: exactly one of `payment` and `refund`, or neither when we do not care."""
+    """A verified webhook in our words: one of `payment`, `refund` and `dispute`, or none when we do not care."""
 
     provider: str
     event_id: str
     event_type: str
     payment: ProviderPayment | None = None
     refund: ProviderRefund | None = None
+    dispute: ProviderDispute | None = None
