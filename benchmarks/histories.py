@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import msgspec
 from temporalio.api.enums.v1 import EventType
@@ -29,7 +28,6 @@ class Tally(msgspec.Struct, frozen=True):
     late_tasks: int
     """Workflow tasks that no worker took or finished in 10 s, since the machine was busy: given out once more."""
     end: str
-    ended_at: datetime
 
 
 async def read_tallies(client: Client, workflow_ids: Iterable[str]) -> list[Tally]:
@@ -55,7 +53,6 @@ def _tally(workflow_id: str, events: list[HistoryEvent]) -> Tally:
         tuple(kind for kind in kinds if kind != LATE and kind.endswith(("TIMER_FIRED", "_FAILED", "_TIMED_OUT"))),
         kinds.count(LATE),
         kinds[-1],
-        events[-1].event_time.ToDatetime(UTC),
     )
 
 
