@@ -2,9 +2,9 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.money import SOLD_IN
@@ -67,6 +67,8 @@ class Settings(BaseSettings):
 
     payment_poll_seconds: int = 30
     purchase_expiry_seconds: int = 24 * 60 * 60
+    refund_window_days: Annotated[int, Field(ge=0, le=3650)] = 14
+    refund_max_watched_percent: Annotated[int, Field(ge=0, le=100)] = 20
 
     postgres_port: int = 54329
     valkey_port: int = 63799

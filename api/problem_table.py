@@ -52,6 +52,21 @@ PROBLEMS: dict[str, ProblemKind] = {
         "The payment provider refuses this charge",
         "Try another currency, or ask the academy; nothing was charged.",
     ),
+    "nothing_to_refund": ProblemKind(
+        409, "There is nothing to give back", "Nothing was paid, or all of it is back or on its way: list the refunds."
+    ),
+    "payment_disputed": ProblemKind(
+        409, "The payment is disputed", "Its bank decides about this money; ask again when the dispute is over."
+    ),
+    "refund_window_over": ProblemKind(
+        409, "The time for a refund is over", "Ask the academy: it may give money back at any time."
+    ),
+    "watched_too_far": ProblemKind(
+        409, "Too much of the course was watched", "Ask the academy: it may give money back all the same."
+    ),
+    "refund_exceeds_payment": ProblemKind(
+        422, "More than was paid", "Ask for at most what is neither back nor on its way back."
+    ),
     "order_closed": ProblemKind(409, "This order is closed", "Start a new purchase with a new idempotency key."),
     # Webhooks.
     "signature_refused": ProblemKind(

@@ -9,6 +9,7 @@ from api.health import live, ready
 from api.identity.controller import IdentityController
 from api.purchases.controller import create_purchase, get_purchase
 from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
+from api.purchases.refunds import create_refund, get_refund, list_refunds
 from api.webhooks.stripe import receive_stripe_event
 
 ROUTES: list[ControllerRouterHandler] = [
@@ -23,6 +24,9 @@ ROUTES: list[ControllerRouterHandler] = [
     get_course,
     create_purchase,
     get_purchase,
+    create_refund,
+    list_refunds,
+    get_refund,
     list_my_purchases,
     list_my_enrollments,
     get_my_access,

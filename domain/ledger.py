@@ -26,6 +26,10 @@ class Account(StrEnum):
     """Revenue: the platform's own share."""
     UNAPPLIED_RECEIPTS = "unapplied_receipts"
     """Liability: money taken for which nobody was enrolled, owed back to its payer."""
+    DISPUTED_FUNDS = "disputed_funds"
+    """Asset: what a payer's bank holds until it has decided a dispute."""
+    CHARGEBACK_LOSSES = "chargeback_losses"
+    """Expense: what went back beyond what was paid, by a refund and a chargeback of the same money."""
 
 
 class Entry(msgspec.Struct, frozen=True, rename="camel"):
@@ -85,11 +89,46 @@ def unapplied_receipt(payment_id: str, amount: Decimal, currency: str) -> Postin
 
 
 def refund(
-    refund_id: str, amount: Decimal, currency: str, booked: Sequence[Entry], refunded_before: Decimal
+    refund_id: str, amount: Decimal, currency: str, booked: Sequence[Entry], reversed_before: Decimal
 ) -> Posting:
-    """Give back `amount` of a payment whose first posting was `booked`: every account gives its proportion.
+    """Give back `amount` of a payment whose first posting was `booked`; see `_give_back`."""
+    return post(f"refund:{refund_id}", _give_back(amount, currency, booked, reversed_before, Account.PROVIDER_CLEARING))
 
-    Rounded on the running total, so that partial refunds that add up to the whole reverse the first posting exactly.
+
+def dispute_hold(dispute_id: str, amount: Decimal, currency: str) -> Posting:
+    """The bank takes disputed money until it has decided."""
+    return post(
+        f"dispute:{dispute_id}:hold",
+        [Entry(Account.DISPUTED_FUNDS, amount, currency), Entry(Account.PROVIDER_CLEARING, -amount, currency)],
+    )
+
+
+def dispute_release(dispute_id: str, held: Sequence[Entry]) -> Posting:
+    """A dispute is won: its hold, reversed to the last unit."""
+    return post(f"dispute:{dispute_id}:release", [Entry(e.account, -e.amount, e.currency) for e in held])
+
+
+def chargeback(
+    dispute_id: str,
+    amount: Decimal,
+    currency: str,
+    booked: Sequence[Entry],
+    reversed_before: Decimal,
+    *,
+    is_held: bool,
+) -> Posting:
+    """A dispute is lost: as a refund, out of what the bank holds already when `is_held`."""
+    source = Account.DISPUTED_FUNDS if is_held else Account.PROVIDER_CLEARING
+    return post(f"dispute:{dispute_id}:chargeback", _give_back(amount, currency, booked, reversed_before, source))
+
+
+def _give_back(
+    amount: Decimal, currency: str, booked: Sequence[Entry], reversed_before: Decimal, source: Account
+) -> list[Entry]:
+    """Every account of `booked` gives its proportion, and `source` the sum.
+
+    Rounded on the running total (`reversed_before` went back before), so that parts that add up to the whole reverse
+    the first posting exactly. What exceeds the whole is a loss.
     """
     gross = sum((e.amount for e in booked if e.account is Account.PROVIDER_CLEARING), Decimal(0))
     others = [e for e in booked if e.account is not Account.PROVIDER_CLEARING]
@@ -98,6 +137,7 @@ def refund(
         rounded = [round_money(-e.amount * total / gross, currency) for e in others[:-1]]
         return [*rounded, total - sum(rounded, Decimal(0))]
 
-    before, after = reversed_until(refunded_before), reversed_until(refunded_before + amount)
+    part = min(amount, gross - reversed_before)
+    before, after = reversed_until(reversed_before), reversed_until(reversed_before + part)
     entries = [Entry(e.account, now - then, currency) for e, then, now in zip(others, before, after, strict=True)]
-    return post(f"refund:{refund_id}", [*entries, Entry(Account.PROVIDER_CLEARING, -amount, currency)])
+    return [*entries, Entry(Account.CHARGEBACK_LOSSES, amount - part, currency), Entry(source, -amount, currency)]

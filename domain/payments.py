@@ -80,6 +80,8 @@ class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     state: DisputeState
     amount_minor: int
     currency: str
+    is_withdrawn: bool = False
+    """Whether the provider has taken the money from our account until the bank decides; never for a mere inquiry."""
     evidence_due_by: datetime | None = None
     """Until when evidence may be sent; `None` when the provider names no time, or it is over."""
     created_at: datetime

@@ -15,6 +15,8 @@ class RefundStatus(StrEnum):
     SUBMITTED = "submitted"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    NEEDS_ATTENTION = "needs_attention"
+    """Shown, never stored: the row keeps the stage it stands at, beside what it waits for."""
 
 
 class RefundReason(StrEnum):
@@ -25,6 +27,9 @@ class RefundReason(StrEnum):
     COURSE_FULL = "course_full"
     COURSE_UNAVAILABLE = "course_unavailable"
     DUPLICATE_PAYMENT = "duplicate_payment"
+    BUYER_WISH = "buyer_wish"
+    ADMIN = "admin"
+    """Decided by somebody with the permission `refunds`."""
     OPERATOR = "operator"
     AT_PROVIDER = "at_provider"
     """Made by a person at the provider's own dashboard; we only follow."""

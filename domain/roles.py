@@ -27,6 +27,8 @@ class Permission(StrEnum):
     COURSE_ANALYTICS_VIEW = "course:analytics:view"
     OPERATIONS = "operations"
     """Reading encrypted workflow payloads: ours, beside the brief's six."""
+    REFUNDS = "refunds"
+    """Giving money back beyond what the refund policy grants a buyer: ours, too."""
 
 
 _EVERY_USER = frozenset({Permission.COURSE_VIEW, Permission.COURSE_ENROLL})

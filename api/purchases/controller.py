@@ -15,7 +15,8 @@ from api.problems import ProblemError
 from api.purchases.schemas import Checkout, PurchaseRequest, PurchaseView, billing_of, view_of
 from api.subject import Subject
 from bootstrap import Services
-from db.queries.placing import PlaceOrder, buyable_course, order_of_key, place_order, take_back
+from db.queries.idempotency import resource_of_key
+from db.queries.placing import PlaceOrder, buyable_course, place_order, take_back
 from db.queries.purchases import Purchase, read_lines, read_purchase
 from db.sql import as_json
 from domain.errors import BusinessRefusalError, OutageError
@@ -96,7 +97,7 @@ async def _order_of(data: PurchaseRequest, course: str, default_currency: str, u
         currency=data.currency or default_currency,
         billing=as_json(billing),
     )
-    order_id = await order_of_key(request)
+    order_id = await resource_of_key(request)
     if order_id is not None:
         return order_id
     course_id = await buyable_course(course, user_id)
@@ -105,7 +106,7 @@ async def _order_of(data: PurchaseRequest, course: str, default_currency: str, u
         return await place_order(request)
     except BusinessRefusalError as refusal:
         # The other request with this key has committed meanwhile, or else is still at it.
-        joined = await order_of_key(request)
+        joined = await resource_of_key(request)
         if joined is None:
             raise refusal
         return joined

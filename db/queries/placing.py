@@ -1,7 +1,6 @@
 """Placing an order: the first commit of a purchase, and what a repeated request finds."""
 
-import msgspec
-
+from db.queries.idempotency import KeyedRequest, keep_key
 from db.queries.seats import may_buy, owns_course, read_course
 from db.sql import fetch, fetch_one
 from db.transaction import in_transaction
@@ -13,32 +12,13 @@ OPEN_ORDER_TRIES = 3
 """How often an order that closes between two statements is looked for again."""
 
 
-class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+class PlaceOrder(KeyedRequest, frozen=True, kw_only=True):
     """A request to buy a course; `billing` is JSON of `domain.purchase.Billing`."""
 
-    user_id: str
     course_id: str
-    route: str
-    key: str
-    request_hash: str
     provider: str
     currency: str
     billing: str
-
-
-async def order_of_key(request: PlaceOrder) -> str | None:
-    """The order that this key stands for. Raises `BusinessRefusalError("idempotency_key_reused")` for another body."""
-    row = await fetch_one(
-        "SELECT request_hash, resource_id FROM idempotency_keys WHERE user_id = $1 AND route = $2 AND key = $3",
-        request.user_id,
-        request.route,
-        request.key,
-    )
-    if row is None:
-        return None
-    if row["request_hash"] != request.request_hash:
-        raise BusinessRefusalError("idempotency_key_reused")
-    return str(row["resource_id"])
 
 
 async def buyable_course(id_or_slug: str, user_id: str) -> str:
@@ -64,18 +44,7 @@ async def place_order(request: PlaceOrder) -> str:
 
     async def work() -> str:
         order_id = await _open_order(request)
-        rows = await fetch(
-            "INSERT INTO idempotency_keys (id, user_id, route, key, request_hash, resource_id)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, route, key) DO NOTHING RETURNING id",
-            new_id(),
-            request.user_id,
-            request.route,
-            request.key,
-            request.request_hash,
-            order_id,
-        )
-        if not rows:
-            raise BusinessRefusalError("idempotency_key_in_progress")
+        await keep_key(request, order_id)
         return order_id
 
     return await in_transaction(work)

@@ -5,7 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 from db.queries.audit import record_audit
-from db.queries.ledger import read_posting, write_posting
+from db.queries.given_back import (
+    end_purchase_access,
+    first_posting,
+    follow_money,
+    left_minor,
+    lock_payment,
+    show_attention,
+    write_reversal,
+)
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
 from domain import ledger
@@ -14,28 +22,30 @@ from domain.identifiers import new_id
 from domain.money import from_minor
 from domain.payments import ProviderRefund
 from domain.refund import RefundDetails, RefundReason, RefundRecorded, RefundSubmission
+from domain.refund_policy import RefundRefusal
 
 REFUND_TEMPLATE = "refund-confirmation"
 
 
 async def insert_refund(
-    payment_row: str, amount_minor: int, reason: RefundReason, *, provider_refund_id: str | None = None
+    payment_row: str,
+    amount_minor: int,
+    reason: RefundReason,
+    *,
+    refund_id: str | None = None,
+    provider_refund_id: str | None = None,
 ) -> str:
     """Insert a refund row under its payment's row lock; `amount_minor` in the payment's currency.
 
-    Raises `BusinessRefusalError("refund_exceeds_payment")` when the refunds that have not failed would exceed the
-    payment. Call it inside a transaction.
+    Raises `BusinessRefusalError("refund_exceeds_payment")` when the refunds that have not failed, and the disputes
+    that were lost, would exceed the payment. Call it inside a transaction.
     """
     payment = await fetch_one("SELECT * FROM payments WHERE id = $1 FOR NO KEY UPDATE", payment_row)
     if payment is None:
         raise LookupError("the payment of a refund is missing")
-    taken = await fetch(
-        "SELECT COALESCE(sum(amount_minor), 0) AS minor FROM refunds WHERE payment_id = $1 AND status <> 'failed'",
-        payment_row,
-    )
-    if taken[0]["minor"] + amount_minor > payment["amount_minor"]:
-        raise BusinessRefusalError("refund_exceeds_payment")
-    refund_id = new_id()
+    if amount_minor > await left_minor(payment_row):
+        raise BusinessRefusalError(RefundRefusal.EXCEEDS_PAYMENT)
+    refund_id = refund_id or new_id()
     await fetch(
         "INSERT INTO refunds (id, payment_id, order_id, provider, provider_refund_id, amount_minor, amount, currency,"
         " reason, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'requested')",
@@ -139,9 +149,7 @@ async def set_refund_attention(refund_id: str, step: str | None) -> None:
             step,
         )
         if changed:
-            await fetch(
-                "UPDATE orders SET attention = $2 WHERE id = $1", changed[0]["order_id"], step and f"refund:{step}"
-            )
+            await show_attention(changed[0]["order_id"])
             await record_audit("refund.attention" if step else "refund.attended", "refund", refund_id, step=step)
 
     await in_transaction(work)
@@ -160,19 +168,17 @@ async def record_refund(refund_id: str) -> RefundRecorded:
             raise LookupError("the refund is missing")
         if refund["status"] == "succeeded":
             return RefundRecorded(await _message_ids(refund_id))
-        payment = await fetch("SELECT * FROM payments WHERE id = $1 FOR NO KEY UPDATE", refund["payment_id"])
-        before = await fetch(
-            "SELECT COALESCE(sum(amount), 0) AS amount FROM refunds WHERE payment_id = $1 AND status = 'succeeded'",
-            refund["payment_id"],
-        )
-        await _reverse_books(refund, owner["course_id"], Decimal(before[0]["amount"]), applied=payment[0]["applied"])
+        payment = await lock_payment(refund["payment_id"])
+        back = payment.back + Decimal(refund["amount"])
+        booked = await first_posting(payment)
+        posting = ledger.refund(refund_id, Decimal(refund["amount"]), refund["currency"], booked, payment.back)
+        await write_reversal(posting, payment, refund_id)
         await fetch(
             "UPDATE refunds SET status = 'succeeded', succeeded_at = now(), attention = NULL WHERE id = $1", refund_id
         )
-        is_whole = before[0]["amount"] + refund["amount"] == payment[0]["amount"]
-        if payment[0]["applied"] and is_whole:
-            await _end_purchase_access(owner)
-        await _update_order(owner["id"])
+        if payment.applied and (back >= payment.amount or refund["end_access"]):
+            await end_purchase_access(owner, "refunded")
+        await follow_money(owner["id"])
         await record_audit(
             "payment.refunded",
             "order",
@@ -185,64 +191,6 @@ async def record_refund(refund_id: str) -> RefundRecorded:
         return RefundRecorded((await _queue_message(refund, owner["user_id"], owner["course_id"]),))
 
     return await in_transaction(work)
-
-
-async def _reverse_books(refund: Any, course_id: str, before: Decimal, *, applied: bool) -> None:
-    first = "sale" if applied else "unapplied"
-    booked = await read_posting(f"payment:{refund['payment_id']}:{first}")
-    posting = ledger.refund(refund["id"], Decimal(refund["amount"]), refund["currency"], booked, before)
-    await write_posting(posting, refund["order_id"])
-    taken = [entry.amount for entry in posting.entries if entry.account is ledger.Account.INSTRUCTOR_PAYABLE]
-    if taken:
-        await fetch(
-            'INSERT INTO instructor_earnings (id, "instructorId", "courseId", "sourceId", amount, currency)'
-            ' SELECT $1, "instructorId", "courseId", $2, $3, currency FROM instructor_earnings WHERE "sourceId" = $4',
-            new_id(),
-            refund["id"],
-            -taken[0],
-            refund["payment_id"],
-        )
-
-
-async def _end_purchase_access(order: Any) -> None:
-    """End this one reason; the enrollment stays active while another holds (design rule 3)."""
-    await fetch(
-        "UPDATE entitlements SET ended_at = now(), ended_reason = 'refunded'"
-        " WHERE reason = 'purchase' AND source_id = $1 AND ended_at IS NULL",
-        order["id"],
-    )
-    await fetch(
-        """
-        UPDATE course_enrollments e SET status = 'cancelled'
-        WHERE e."userId" = $1 AND e."courseId" = $2 AND e.status = 'active' AND NOT EXISTS (
-            SELECT FROM entitlements t WHERE t.user_id = $1 AND t.course_id = $2 AND t.since <= statement_timestamp()
-            AND (t.until IS NULL OR t.until > statement_timestamp())
-            AND (t.ended_at IS NULL OR t.ended_at > statement_timestamp()))
-        """,
-        order["user_id"],
-        order["course_id"],
-    )
-
-
-async def _update_order(order_id: str) -> None:
-    """An order follows the payment that enrolled; without one it is refunded once every payment went back whole."""
-    await fetch(
-        """
-        WITH money AS (
-            SELECT p.applied, p.amount_minor AS paid, COALESCE(sum(r.amount_minor), 0) AS back
-            FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id AND r.status = 'succeeded'
-            WHERE p.order_id = $1 GROUP BY p.id
-        )
-        UPDATE orders SET attention = NULL, status = CASE
-            WHEN (SELECT bool_or(applied) FROM money) THEN (
-                SELECT CASE WHEN back = paid THEN 'refunded' WHEN back > 0 THEN 'partially_refunded'
-                            ELSE orders.status END FROM money WHERE applied)
-            WHEN (SELECT bool_and(back = paid) FROM money) THEN 'refunded'
-            ELSE status END
-        WHERE id = $1
-        """,
-        order_id,
-    )
 
 
 async def _queue_message(refund: Any, user_id: str, course_id: str) -> str:

@@ -5,6 +5,7 @@ from piccolo.table import Table
 from db.tables.access import Entitlement
 from db.tables.certificates import CourseCertificate
 from db.tables.courses import CatalogGeneration, Course, CourseLesson, CourseModule, CoursePrice, CourseQuiz
+from db.tables.disputes import Dispute
 from db.tables.identity import AuthSession, Clinic, ClinicMember, Company, RefreshToken, User
 from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, LessonProgress
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
@@ -42,6 +43,7 @@ TABLES: list[type[Table]] = [
     Invoice,
     InvoiceLine,
     Refund,
+    Dispute,
     LedgerAccount,
     LedgerPosting,
     LedgerEntry,

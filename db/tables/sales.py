@@ -132,6 +132,12 @@ class Refund(Table, tablename="refunds", db=DB):
     """`domain.refund.RefundStatus`."""
     attention = optional_text()
     details = optional_json()
+    end_access = Boolean(null=False, default=False)
+    """Whether it ends the access although only a part went back."""
+    requested_by = reference(User, null=True)
+    """Who wished for it; null when our own rules or the provider's dashboard did."""
+    note = optional_text()
+    """Why, in the words of who wished for it; never in a log."""
     created_at = created_now()
     succeeded_at = optional_moment()
 

@@ -78,7 +78,7 @@ class Stories:
             # The second: an operator terminated the story while it was asked.
             raise StoryClosedError from None
         except WorkflowUpdateRPCTimeoutOrCancelledError:
-            await self._require_temporal()
+            await self.require_temporal()
             raise StoryTimeoutError from None
         except (RPCError, RuntimeError) as error:
             raise _in_our_words(error) from None
@@ -138,7 +138,8 @@ class Stories:
         except (RPCError, RuntimeError) as error:
             raise _in_our_words(error) from None
 
-    async def _require_temporal(self) -> None:
+    async def require_temporal(self) -> None:
+        """Raise `OutageError` unless Temporal answers."""
         try:
             healthy = await self._client.service_client.check_health(timeout=timedelta(seconds=1))
         except (RPCError, RuntimeError) as error:
