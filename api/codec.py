@@ -18,7 +18,7 @@ from temporalio.api.common.v1 import Payloads
 from api.access import PUBLIC, requires
 from api.docs import PAGE_HEADERS, PAGES
 from api.identity.schemas import LoginBody
-from api.identity.sessions import Sessions
+from api.identity.sessions import Sessions, user_agent_of
 from api.identity.throttle import address_of
 from api.identity.tokens import ACCESS_TOKEN_LIFE
 from api.problem_table import PROBLEMS
@@ -92,7 +92,7 @@ async def log_in(
 ) -> Response[str]:
     """Set the cookie: an access token, for this endpoint only, gone after a quarter of an hour."""
     try:
-        session, pair = await sessions.log_in(data.email, data.password, address_of(request))
+        session, pair = await sessions.log_in(data.email, data.password, address_of(request), user_agent_of(request))
         if Permission.OPERATIONS not in permissions_of(session.roles):
             await close_session(session.id)
             raise ProblemError("forbidden")

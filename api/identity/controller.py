@@ -10,7 +10,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.access import AUTHENTICATED, PUBLIC, requires
 from api.identity.schemas import LoginBody, Me, RefreshBody, RegisterBody, TokenPair
-from api.identity.sessions import Sessions
+from api.identity.sessions import Sessions, user_agent_of
 from api.identity.throttle import address_of
 from api.problems import ProblemError
 from api.subject import Subject
@@ -44,7 +44,7 @@ class IdentityController(Controller):
         self, data: JSONBody[LoginBody], sessions: NamedDependency[Sessions], request: Request[Any, Any, Any]
     ) -> Response[TokenPair]:
         """Open a session. Ten failed tries for an account, or a hundred from an address, close the door for a while."""
-        _, pair = await sessions.log_in(data.email, data.password, address_of(request))
+        _, pair = await sessions.log_in(data.email, data.password, address_of(request), user_agent_of(request))
         return Response(pair, headers=NO_STORE)
 
     @post(

@@ -49,3 +49,25 @@ class Me(ApiStruct):
     locale: str
     time_zone: str
     created_at: datetime
+
+
+class SessionItem(ApiStruct):
+    """One of the caller's sessions."""
+
+    id: str
+    created_at: datetime
+    """The login."""
+    last_used_at: datetime
+    """The login or the last refresh: right to a quarter of an hour."""
+    expires_at: datetime
+    """When it ends unless it is refreshed before."""
+    device: str | None
+    """`Firefox on Windows`, say; null when the browser or app is not known."""
+    is_current: bool
+    """Whether this request comes from it."""
+
+
+class SessionList(ApiStruct):
+    """The caller's living sessions, the one used last before the others."""
+
+    items: list[SessionItem]

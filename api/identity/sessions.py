@@ -3,6 +3,9 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from litestar.connection import ASGIConnection
 
 from api.identity.passwords import hash_password, is_outdated, password_fits
 from api.identity.schemas import RegisterBody, TokenPair
@@ -21,6 +24,7 @@ from db.queries.identity import (
     rotate_refresh_token,
     store_password_hash,
 )
+from domain.devices import device_of
 from domain.errors import BusinessRefusalError
 from domain.identity import (
     DEFAULT_LOCALE,
@@ -62,7 +66,7 @@ class Sessions:
         await self._throttle.succeeded(email, address)
         return profile
 
-    async def log_in(self, email: str, password: str, address: str) -> tuple[Session, TokenPair]:
+    async def log_in(self, email: str, password: str, address: str, user_agent: str) -> tuple[Session, TokenPair]:
         """Open a session. Raises `ProblemError("too_many_requests")` and `BusinessRefusalError`
         (`credentials_refused`, `account_disabled`)."""
         known_as = normalized_email(email) or ""
@@ -70,7 +74,13 @@ class Sessions:
         credentials = await self._checked_credentials(known_as, password)
         await self._throttle.succeeded(known_as, address)
         refresh_token = secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
-        session_id = await open_session(credentials.id, _hash_of(refresh_token), _refresh_end())
+        session_id = await open_session(
+            credentials.id,
+            _hash_of(refresh_token),
+            _refresh_end(),
+            device=device_of(user_agent),
+            password_changed_at=credentials.password_changed_at,
+        )
         session = Session(session_id, credentials.id, credentials.roles)
         return session, self._pair(session, refresh_token)
 
@@ -93,7 +103,7 @@ class Sessions:
         fits = len(password) <= PASSWORD_LONGEST and await password_fits(
             found.password_hash if found else None, password
         )
-        if found is None or not fits:
+        if found is None or found.password_hash is None or not fits:
             raise BusinessRefusalError("credentials_refused")
         if found.disabled:
             raise BusinessRefusalError("account_disabled")
@@ -107,6 +117,11 @@ class Sessions:
             refresh_token=refresh_token,
             expires_in=int(ACCESS_TOKEN_LIFE.total_seconds()),
         )
+
+
+def user_agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What the caller's browser or app calls itself; empty when it does not say."""
+    return connection.headers.get("user-agent", "")
 
 
 def _checked(body: RegisterBody) -> tuple[str, str]:

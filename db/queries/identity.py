@@ -15,7 +15,9 @@ class Credentials(msgspec.Struct, frozen=True):
     """What a login is checked against."""
 
     id: str
-    password_hash: str
+    password_hash: str | None
+    """`None` for an account of another issuer."""
+    password_changed_at: datetime | None
     roles: list[Role]
     disabled: bool
 
@@ -61,7 +63,8 @@ async def credentials_of(email: str) -> Credentials | None:
     """By the normalised e-mail."""
     found = await fetch_as(
         Credentials,
-        "SELECT id, password_hash, roles, disabled_at IS NOT NULL AS disabled FROM users WHERE email = $1",
+        """SELECT id, password_hash, password_changed_at, roles, disabled_at IS NOT NULL AS disabled
+           FROM users WHERE email = $1""",
         email,
     )
     return found[0] if found else None
@@ -95,14 +98,33 @@ async def living_session(session_id: str, user_id: str) -> list[Role] | None:
     return None if row is None else [Role(role) for role in row["roles"]]
 
 
-async def open_session(user_id: str, token_hash: str, expires_at: datetime) -> str:
-    """A new session with its first refresh token; its id."""
+async def open_session(
+    user_id: str,
+    token_hash: str,
+    expires_at: datetime,
+    *,
+    device: str | None = None,
+    password_changed_at: datetime | None = None,
+) -> str:
+    """A new session with its first refresh token; its id.
+
+    Raises `BusinessRefusalError("credentials_refused")` when the password that was checked is no longer the user's, by
+    its `password_changed_at`, or the account was disabled. Whoever changes the password locks the same row first and
+    ends the sessions after, so that no session of the old one is left.
+    """
     session_id = new_id()
-    await fetch(
-        """WITH opened AS (INSERT INTO auth_sessions (id, user_id, expires_at) VALUES ($1, $2, $3) RETURNING id)
-           INSERT INTO refresh_tokens (id, session_id, token_hash) SELECT $4, id, $5 FROM opened""",
-        *(session_id, user_id, expires_at, new_id(), token_hash),
+    opened = await fetch(
+        """WITH owner AS (
+             SELECT id FROM users
+             WHERE id = $2 AND disabled_at IS NULL AND password_changed_at IS NOT DISTINCT FROM $7 FOR SHARE
+           ), opened AS (
+             INSERT INTO auth_sessions (id, user_id, expires_at, device) SELECT $1, id, $3, $6 FROM owner RETURNING id
+           )
+           INSERT INTO refresh_tokens (id, session_id, token_hash) SELECT $4, id, $5 FROM opened RETURNING id""",
+        *(session_id, user_id, expires_at, new_id(), token_hash, device, password_changed_at),
     )
+    if not opened:
+        raise BusinessRefusalError("credentials_refused")
     return session_id
 
 
@@ -119,7 +141,7 @@ async def rotate_refresh_token(old_hash: str, new_hash: str, expires_at: datetim
                AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
              RETURNING s.id, s.user_id, u.roles
            ), prolonged AS (
-             UPDATE auth_sessions s SET expires_at = $4 FROM used WHERE s.id = used.id
+             UPDATE auth_sessions s SET expires_at = $4, last_used_at = now() FROM used WHERE s.id = used.id
            ), issued AS (
              INSERT INTO refresh_tokens (id, session_id, token_hash) SELECT $2, id, $3 FROM used
            )

@@ -6,7 +6,16 @@ from db.tables.access import Entitlement
 from db.tables.certificates import CourseCertificate
 from db.tables.courses import CatalogGeneration, Course, CourseLesson, CourseModule, CoursePrice, CourseQuiz
 from db.tables.disputes import Dispute
-from db.tables.identity import AuthSession, Clinic, ClinicMember, Company, RefreshToken, User
+from db.tables.identity import (
+    AuthSession,
+    Clinic,
+    ClinicMember,
+    Company,
+    EmailLink,
+    ExternalIdentity,
+    RefreshToken,
+    User,
+)
 from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, LessonProgress
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
@@ -18,6 +27,8 @@ TABLES: list[type[Table]] = [
     User,
     AuthSession,
     RefreshToken,
+    EmailLink,
+    ExternalIdentity,
     Clinic,
     ClinicMember,
     Company,

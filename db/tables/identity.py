@@ -13,7 +13,8 @@ class User(Table, tablename="users", db=DB):
 
     id = primary_key()
     email = text(unique=True)
-    password_hash = text()
+    password_hash = optional_text()
+    """Null for an account of another issuer, which has no password here."""
     name = text()
     roles = Array(base_column=Text(), null=False, default=None)
     locale = text()
@@ -25,6 +26,9 @@ class User(Table, tablename="users", db=DB):
     disabled_at = optional_moment()
     created_at = created_now()
     updated_at = created_now()
+    password_changed_at = optional_moment()
+    """Null while it is the first password."""
+    email_verified_at = optional_moment()
 
 
 class AuthSession(Table, tablename="auth_sessions", db=DB):
@@ -36,6 +40,10 @@ class AuthSession(Table, tablename="auth_sessions", db=DB):
     expires_at = moment()
     revoked_at = optional_moment()
     revoked_reason = optional_text()
+    device = optional_text()
+    """A word or two out of a fixed list (`domain.devices`), never the `User-Agent` itself."""
+    last_used_at = created_now()
+    """The login or the last refresh."""
 
 
 class RefreshToken(Table, tablename="refresh_tokens", db=DB):
@@ -46,6 +54,35 @@ class RefreshToken(Table, tablename="refresh_tokens", db=DB):
     token_hash = text(unique=True)
     issued_at = created_now()
     used_at = optional_moment()
+
+
+class EmailLink(Table, tablename="email_links", db=DB):
+    """A link sent by e-mail. Its token is made of the row's id and a key that is not in the database."""
+
+    id = primary_key()
+    user_id = reference(User)
+    purpose = text()
+    """`domain.email_links.LinkPurpose`."""
+    email = text()
+    """Where it was sent: it proves the possession of this address and no other."""
+    created_at = created_now()
+    expires_at = moment()
+    used_at = optional_moment()
+
+
+class ExternalIdentity(Table, tablename="external_identities", db=DB):
+    """A user as the adopter's own login knows them."""
+
+    id = primary_key()
+    user_id = reference(User)
+    issuer = text()
+    subject = text()
+    roles_as_of = moment()
+    """When the newest token seen was issued: an older one does not change roles."""
+    created_at = created_now()
+
+    external_identities_issuer_subject_key = Unique([issuer, subject])
+    external_identities_issuer_user_key = Unique([issuer, user_id])
 
 
 class Clinic(Table, tablename="clinics", db=DB):
