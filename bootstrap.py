@@ -18,10 +18,13 @@ from activities.refunds import Refunds
 from activities.sweeps import Sweeps
 from db.engine import connect, disconnect
 from domain.errors import AcademyError
+from domain.external_login import role_mapping
 from domain.purchase import PurchasePolicy
 from domain.seller import Seller
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.smtp import SmtpSender
+from gateways.oidc.issuer import LoginIssuer
+from gateways.oidc.tokens import Trust
 from gateways.payments.protocol import PaymentProvider
 from gateways.payments.stripe import StripePayments
 from gateways.temporal.client import temporal_client
@@ -46,6 +49,8 @@ class Services:
     delivery: EventDelivery
     providers: Mapping[str, PaymentProvider]
     email: EmailSender
+    login_issuer: LoginIssuer | None
+    """The adopter's own login; `None` when there is none."""
 
 
 async def connect_temporal(settings: Settings, codec: EncryptionCodec, *, lazy: bool) -> Client:
@@ -59,6 +64,14 @@ async def connect_temporal(settings: Settings, codec: EncryptionCodec, *, lazy: 
         api_key=api_key.get_secret_value() if api_key else None,
         lazy=lazy,
     )
+
+
+def login_issuer_of(settings: Settings) -> LoginIssuer | None:
+    """The adopter's own login, which is first asked when a token of it comes; `None` when none is set."""
+    if not settings.oidc_issuer:
+        return None
+    trust = Trust(settings.oidc_audience, settings.oidc_role_claim, role_mapping(settings.oidc_roles))
+    return LoginIssuer(settings.oidc_issuer, trust)
 
 
 @asynccontextmanager
@@ -80,14 +93,27 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS
     )
     email = SmtpSender(settings.smtp_url)
+    login_issuer = login_issuer_of(settings)
     await connect(settings.database_url, settings.database_pool_size)
     try:
-        yield Services(settings, temporal, redis, codec, stories, EventDelivery(stories), {stripe.name: stripe}, email)
+        yield Services(
+            settings=settings,
+            temporal=temporal,
+            redis=redis,
+            codec=codec,
+            stories=stories,
+            delivery=EventDelivery(stories),
+            providers={stripe.name: stripe},
+            email=email,
+            login_issuer=login_issuer,
+        )
     finally:
         await disconnect()
         await redis.aclose()
         await stripe.close()
         await email.close()
+        if login_issuer is not None:
+            await login_issuer.close()
 
 
 def activities_of(services: Services) -> list[Callable[..., Any]]:

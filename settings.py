@@ -4,9 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.external_login import role_mapping
 from domain.money import SOLD_IN
 from domain.places import INDIAN_STATES
 
@@ -51,6 +52,11 @@ class Settings(BaseSettings):
     jwt_keys: SecretStr = SecretStr(DEVELOPMENT_SECRETS["JWT_KEYS"])
     payload_keys: SecretStr = SecretStr(DEVELOPMENT_SECRETS["PAYLOAD_KEYS"])
 
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_role_claim: str = "roles"
+    oidc_roles: str = ""
+
     stripe_api_base: str = "https://api.stripe.com"
     stripe_secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRETS["STRIPE_SECRET_KEY"])
     stripe_publishable_key: str = DEVELOPMENT_SECRETS["STRIPE_PUBLISHABLE_KEY"]
@@ -77,6 +83,29 @@ class Settings(BaseSettings):
     stripe_stand_in_port: int = 12111
     smtp_port: int = 1025
     inbox_port: int = 8025
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_a_safe_issuer(cls, issuer: str, info: ValidationInfo) -> str:
+        """Its keys open every account: over plain HTTP anybody on the way could send their own."""
+        allowed = ("https://",) if info.data.get("app_env") == "production" else ("https://", "http://")
+        if issuer and not issuer.startswith(allowed):
+            raise ValueError("not an https address")
+        return issuer
+
+    @field_validator("oidc_audience")
+    @classmethod
+    def _is_set_with_the_issuer(cls, audience: str, info: ValidationInfo) -> str:
+        """Without an audience, a token that was made for another program would open ours."""
+        if info.data.get("oidc_issuer") and not audience:
+            raise ValueError("needed with OIDC_ISSUER")
+        return audience
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _maps_to_roles_of_ours(cls, mapping: str) -> str:
+        role_mapping(mapping)
+        return mapping
 
     @field_validator("default_currency")
     @classmethod

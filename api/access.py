@@ -31,6 +31,10 @@ AUTHENTICATED = Audience.AUTHENTICATED
 Requirement = Audience | Permission
 
 
+FIRST_SIGHT_REFUSALS = ("account_disabled", "login_not_linked", "login_without_email")
+"""What a good token of the adopter's own login may be answered with (docs/identity.md)."""
+
+
 def requires(requirement: Requirement, *problems: str, cookie: str | None = None) -> dict[str, Any]:
     """What a route asks of its caller, and the problem codes it may answer with: `@get("/", **requires(PUBLIC))`.
 
@@ -38,7 +42,7 @@ def requires(requirement: Requirement, *problems: str, cookie: str | None = None
     """
     codes = list(problems)
     if requirement is not PUBLIC:
-        codes.append("login_required")
+        codes += ("login_required", *FIRST_SIGHT_REFUSALS)
     if isinstance(requirement, Permission):
         codes.append("forbidden")
     return {

@@ -55,6 +55,7 @@ def create_app(services: Services) -> Litestar:
             {
                 "public_base_url": base_url,
                 "access_tokens": tokens,
+                "login_issuer": services.login_issuer,
                 "openapi": openapi_document,
             }
         ),

@@ -42,6 +42,19 @@ PROBLEMS: dict[str, ProblemKind] = {
         401, "This refresh token is not valid", "It is unknown, expired, used or revoked: log in again."
     ),
     "email_taken": ProblemKind(409, "This e-mail has an account", "Log in, or register with another e-mail."),
+    "login_not_linked": ProblemKind(
+        403,
+        "This login is not linked to its account here",
+        "Its e-mail has an account that it cannot be linked to by itself: ask the academy.",
+    ),
+    "login_without_email": ProblemKind(
+        403,
+        "The login's token has no e-mail",
+        "Let your login put the claims `email` and `email_verified` in its tokens.",
+    ),
+    "login_elsewhere": ProblemKind(
+        409, "This login is not kept here", "It came from your organisation's own login: end or change it there."
+    ),
     # Courses and purchases.
     "course_not_found": ProblemKind(404, "No such course", "Check the course's id or slug; it may be unpublished."),
     "course_owned": ProblemKind(409, "You have this course", "Open it from your enrollments; nothing was charged."),

@@ -1,4 +1,4 @@
-"""Who is calling: from the access token to a living session and its user."""
+"""Who is calling: from the access token to a living session and its user, or to the user of another issuer's token."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 from litestar import Request
 from litestar.connection import ASGIConnection
 
+from api.identity.external import user_of
 from api.identity.tokens import TokenRefusedError
 from api.problems import ProblemError
 from db.queries.identity import living_session
+from domain.external_login import ExternalLogin, ExternalTokenRefusedError
 from domain.roles import Permission, Role, permissions_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -19,13 +21,17 @@ class Subject:
     """The caller of this request; in a handler the parameter `subject: Subject`."""
 
     user_id: str
-    session_id: str
+    session_id: str | None
+    """`None` with a token of the adopter's own login, which keeps its sessions itself."""
     roles: frozenset[Role]
     permissions: frozenset[Permission]
 
 
 async def authenticate(connection: AnyConnection, token_cookie: str | None = None) -> Subject:
-    """The caller, by one query. Raises `ProblemError("login_required")`.
+    """The caller, by one query.
+
+    Raises `ProblemError` (`login_required`, and for tokens of the adopter's own login `account_disabled`,
+    `login_not_linked`, `login_without_email`) and `OutageError` when that login must be asked and does not answer.
 
     Session and roles are read at each request, so that a logout, a revocation, a disabled account and a
     changed role act at once and not when the token expires.
@@ -38,12 +44,25 @@ async def authenticate(connection: AnyConnection, token_cookie: str | None = Non
     try:
         claims = connection.app.state.access_tokens.verify(token)
     except TokenRefusedError:
-        raise _refused() from None
+        return await _by_external_login(connection, token)
     roles = await living_session(claims.sid, claims.sub)
     if roles is None:
         raise _refused()
     known = frozenset(roles)
     return Subject(claims.sub, claims.sid, known, permissions_of(known))
+
+
+async def _by_external_login(connection: AnyConnection, token: str) -> Subject:
+    issuer = connection.app.state.login_issuer
+    if issuer is None:
+        raise _refused()
+    try:
+        login: ExternalLogin = await issuer.verify(token)
+    except ExternalTokenRefusedError:
+        raise _refused() from None
+    user_id, roles = await user_of(login)
+    known = frozenset(roles)
+    return Subject(user_id, None, known, permissions_of(known))
 
 
 def _refused() -> ProblemError:

@@ -57,9 +57,16 @@ class IdentityController(Controller):
         """Exchange the refresh token for a new pair. It works once: a second use ends the session for everybody."""
         return Response(await sessions.refresh(data.refresh_token), headers=NO_STORE)
 
-    @post("/logout", operation_id="logOut", status_code=HTTP_204_NO_CONTENT, **requires(AUTHENTICATED))
+    @post(
+        "/logout",
+        operation_id="logOut",
+        status_code=HTTP_204_NO_CONTENT,
+        **requires(AUTHENTICATED, "login_elsewhere"),
+    )
     async def log_out(self, subject: NamedDependency[Subject]) -> None:
         """End this session: its access and refresh tokens are refused from now on."""
+        if subject.session_id is None:
+            raise ProblemError("login_elsewhere")
         await close_session(subject.session_id)
 
     @get("/me", operation_id="getMe", **requires(AUTHENTICATED))

@@ -67,6 +67,7 @@ async def test_a_refresh_is_a_use(client: httpx.AsyncClient, new_person: NewPers
     person = await new_person()
     first, _ = await log_in(client, person), await log_in(client, person)
     assert [item["isCurrent"] for item in await listed(client, first)] == [False, True]
+    await fetch("UPDATE auth_sessions SET last_used_at = now() - interval '1 hour' WHERE user_id = $1", person.id)
     refreshed = await client.post(f"{AUTH}/refresh", json={"refreshToken": first["refreshToken"]})
     items = await listed(client, refreshed.json())
     assert [item["isCurrent"] for item in items] == [True, False]

@@ -31,7 +31,7 @@ def test_a_route_must_say_who_may_call_it_and_what_it_is_called(handler: object,
 
 
 def test_the_app_starts_with_the_routes_that_it_has() -> None:
-    services = SimpleNamespace(settings=load_settings(_env_file=None), redis=Redis())
+    services = SimpleNamespace(settings=load_settings(_env_file=None), redis=Redis(), login_issuer=None)
     create_app(services)  # type: ignore[arg-type]
 
 

@@ -81,3 +81,31 @@ def test_production_refuses_the_development_key_behind_a_key_of_ones_own() -> No
 def test_what_we_cannot_sell_with_is_refused_at_the_start(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name.upper()):
         load_settings(_env_file=None, **{name: value})
+
+
+ISSUER = {
+    "oidc_issuer": "https://login.example",
+    "oidc_audience": "academy",
+    "oidc_roles": "doctor=Doctor, desk=ClinicAdmin",
+}
+
+
+def test_another_issuer_is_accepted_with_an_audience() -> None:
+    assert load_settings(_env_file=None, **ISSUER, **PRODUCTION).oidc_audience == "academy"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("oidc_audience", ""),
+        ("oidc_issuer", "login.example"),
+        ("oidc_issuer", "http://login.example"),
+        ("oidc_roles", "doctor"),
+        ("oidc_roles", "doctor=Physician"),
+        ("oidc_roles", "=Doctor"),
+        ("oidc_roles", "doctor=Doctor,doctor=SuperAdmin"),
+    ],
+)
+def test_an_issuer_that_could_open_too_much_is_refused_at_the_start(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name.upper()):
+        load_settings(_env_file=None, **{**PRODUCTION, **ISSUER, name: value})

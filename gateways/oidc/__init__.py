@@ -1,0 +1,1 @@
+"""The adopter's own login: OpenID Connect discovery, keys and tokens."""
