@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.external_login import role_mapping
+from domain.gstin import is_gstin_of
 from domain.money import SOLD_IN
 from domain.places import INDIAN_STATES
 
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
     seller_name: str = "Ayurveda Academy Private Limited"
     seller_address: str = "12 Vaidya Marg, Kochi 682001"
     seller_state: str = "KL"
-    seller_gstin: str = "32AAAAA0000A1Z8"
+    seller_gstin: str = "32AAACA0001A1Z6"
     default_currency: str = "INR"
 
     payment_poll_seconds: int = 30
@@ -120,6 +121,13 @@ class Settings(BaseSettings):
         if state not in INDIAN_STATES:
             raise ValueError("not a GST state code")
         return state
+
+    @field_validator("seller_gstin")
+    @classmethod
+    def _is_a_gstin(cls, gstin: str, info: ValidationInfo) -> str:
+        if not is_gstin_of(gstin, info.data.get("seller_state", "")):
+            raise ValueError("not a GSTIN of SELLER_STATE")
+        return gstin
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,5 +1,6 @@
 """The one way to open a transaction."""
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -41,8 +42,7 @@ async def transaction() -> AsyncIterator[None]:
             yield
             await piccolo_transaction.transaction.commit()
         except BaseException:
-            if not connection.is_closed() and connection.is_in_transaction():
-                await _roll_back(connection, piccolo_transaction.transaction)
+            await _roll_back(connection, piccolo_transaction.transaction)
             raise
         finally:
             DB.current_transaction.reset(token)
@@ -54,9 +54,13 @@ async def _roll_back(connection: asyncpg.Connection, begun: asyncpg.transaction.
     # By asyncpg's own object: a bare ROLLBACK leaves the connection believing that it is still in a transaction,
     # which its release then reports as an error and rolls back once more.
     try:
-        await begun.rollback()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()
+        if not connection.is_closed() and connection.is_in_transaction():
+            await begun.rollback()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        # InterfaceError: the pool has taken a dead connection back already. InternalClientError: the server has just
+        # said its last word on it and not yet hung up.
+        with contextlib.suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def in_transaction(work: Callable[[], Awaitable[T]]) -> T:

@@ -62,15 +62,18 @@ def post(event_key: str, entries: Iterable[Entry]) -> Posting:
     return Posting(event_key, kept)
 
 
-def sale(payment_id: str, gross: Decimal, tax: Decimal, currency: str, *, has_instructor: bool) -> Posting:
-    """A captured payment that enrolled somebody: tax to the state, the rest 70/30 to instructor and platform."""
+def sale(payment_id: str, gross: Decimal, taxes: Sequence[Decimal], currency: str, *, has_instructor: bool) -> Posting:
+    """A captured payment that enrolled somebody: taxes to the state, the rest 70/30 to instructor and platform.
+
+    Each tax line of the invoice is an entry of its own, so that a refund rounds it as its credit note does.
+    """
     share = INSTRUCTOR_SHARE if has_instructor else Decimal(0)
-    instructor, platform = split_money(gross - tax, currency, [share, 1 - share])
+    instructor, platform = split_money(gross - sum(taxes, Decimal(0)), currency, [share, 1 - share])
     return post(
         f"payment:{payment_id}:sale",
         [
             Entry(Account.PROVIDER_CLEARING, gross, currency),
-            Entry(Account.TAX_PAYABLE, -tax, currency),
+            *(Entry(Account.TAX_PAYABLE, -tax, currency) for tax in taxes),
             Entry(Account.INSTRUCTOR_PAYABLE, -instructor, currency),
             Entry(Account.PLATFORM_REVENUE, -platform, currency),
         ],
@@ -128,16 +131,21 @@ def _give_back(
     """Every account of `booked` gives its proportion, and `source` the sum.
 
     Rounded on the running total (`reversed_before` went back before), so that parts that add up to the whole reverse
-    the first posting exactly. What exceeds the whole is a loss.
+    the first posting exactly: first each tax, as the credit note has it, then what is left is split among the others.
+    What exceeds the whole is a loss.
     """
     gross = sum((e.amount for e in booked if e.account is Account.PROVIDER_CLEARING), Decimal(0))
-    others = [e for e in booked if e.account is not Account.PROVIDER_CLEARING]
+    taxes = [e for e in booked if e.account is Account.TAX_PAYABLE]
+    shares = [e for e in booked if e.account not in (Account.PROVIDER_CLEARING, Account.TAX_PAYABLE)]
 
     def reversed_until(total: Decimal) -> list[Decimal]:
-        rounded = [round_money(-e.amount * total / gross, currency) for e in others[:-1]]
-        return [*rounded, total - sum(rounded, Decimal(0))]
+        rounded = [round_money(-e.amount * total / gross, currency) for e in taxes]
+        rest = total - sum(rounded, Decimal(0))
+        return [*rounded, *split_money(rest, currency, [-e.amount for e in shares])]
 
     part = min(amount, gross - reversed_before)
     before, after = reversed_until(reversed_before), reversed_until(reversed_before + part)
-    entries = [Entry(e.account, now - then, currency) for e, then, now in zip(others, before, after, strict=True)]
+    entries = [
+        Entry(e.account, now - then, currency) for e, then, now in zip([*taxes, *shares], before, after, strict=True)
+    ]
     return [*entries, Entry(Account.CHARGEBACK_LOSSES, amount - part, currency), Entry(source, -amount, currency)]

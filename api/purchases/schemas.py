@@ -9,6 +9,7 @@ from msgspec import Meta
 from api.problems import ProblemError
 from api.schemas import ApiStruct, FieldError
 from db.queries.purchases import Purchase
+from domain.gstin import is_gstin_of
 from domain.identifiers import purchase_workflow_id
 from domain.money import SOLD_IN
 from domain.places import INDIAN_STATES
@@ -76,13 +77,16 @@ def view_of(purchase: Purchase, lines: list[InvoiceLine], checkout: Checkout | N
 
 
 def billing_of(request: PurchaseRequest) -> Billing:
-    """The billing address. Raises `ProblemError("validation_failed")` for a currency or state that we do not know."""
+    """The billing address. Raises `ProblemError("validation_failed")` for a currency, state or GSTIN that cannot be."""
     address = request.billing
     errors = []
     if request.currency is not None and request.currency not in SOLD_IN:
         errors.append(FieldError(field="currency", message=f"Use one of {', '.join(sorted(SOLD_IN))}."))
     if address.country == "IN" and address.state not in INDIAN_STATES:
         errors.append(FieldError(field="billing.state", message="Use the two-letter GST code of an Indian state."))
+    elif address.gstin is not None and not (address.country == "IN" and is_gstin_of(address.gstin, address.state)):
+        message = "Use a GSTIN of the billing state, with its right check character, or leave it out."
+        errors.append(FieldError(field="billing.gstin", message=message))
     if errors:
         raise ProblemError("validation_failed", errors=errors)
     return Billing(

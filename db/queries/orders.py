@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -12,13 +11,11 @@ from db.queries.seats import has_free_seat, lock_course, may_buy, owns_course
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
 from domain.identifiers import new_id
+from domain.invoice import INVOICE_ZONE
 from domain.money import to_minor
 from domain.purchase import Billing, OrderStatus, Refusal, Reservation
 from domain.seller import Seller
 from domain.tax import SAC_ONLINE_COURSE, TaxedPrice, tax_sale
-
-INVOICE_ZONE = ZoneInfo("Asia/Kolkata")
-"""Tax rates hold by the day of the seller's place."""
 
 
 async def reserve(order_id: str, expires_at: datetime, seller: Seller) -> Reservation:

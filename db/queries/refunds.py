@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from db.queries.audit import record_audit
+from db.queries.credit_notes import issue_credit_note
 from db.queries.given_back import (
     end_purchase_access,
     first_posting,
@@ -188,7 +189,9 @@ async def record_refund(refund_id: str) -> RefundRecorded:
             currency=refund["currency"],
             reason=refund["reason"],
         )
-        return RefundRecorded((await _queue_message(refund, owner["user_id"], owner["course_id"]),))
+        message_id = await _queue_message(refund, owner["user_id"], owner["course_id"])
+        await issue_credit_note(refund_id, payment.back)
+        return RefundRecorded((message_id,))
 
     return await in_transaction(work)
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from db.queries.audit import Audit, record_audit, record_audits
+from db.queries.invoices import issue_invoice
 from db.queries.ledger import write_posting
 from db.queries.refunds import insert_refund
 from db.queries.seats import OWNS, has_free_seat, lock_course, may_buy, queue_for_ownership
@@ -33,8 +34,9 @@ async def settle(order_id: str, payment: ProviderPayment | None, *, give_back: b
 
     async def work() -> Settlement:
         order = await fetch_one(
-            "SELECT o.*, (SELECT tax FROM invoices WHERE order_id = o.id) AS tax FROM orders o WHERE id = $1"
-            " FOR NO KEY UPDATE",
+            "SELECT o.*, ARRAY (SELECT l.amount FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id"
+            " WHERE i.order_id = o.id AND l.kind = 'tax' ORDER BY l.position) AS taxes"
+            " FROM orders o WHERE id = $1 FOR NO KEY UPDATE",
             order_id,
         )
         if order is None:
@@ -148,11 +150,11 @@ async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, paym
         as_json({"orderId": order_id, "courseId": course_id}),
     )
     await fetch(
-        "WITH paid AS (UPDATE invoices SET status = 'paid', issued_at = now() WHERE order_id = $1)"
-        " UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"
+        "UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"
         " holds_seat = FALSE, attention = NULL WHERE id = $1",
         order_id,
     )
+    await issue_invoice(order_id)
     return Settlement(SettlementOutcome.ENROLLED, message_ids=(message_id,))
 
 
@@ -185,9 +187,7 @@ async def _grant(order_id: str, user_id: str, course_id: str, payment_row: str |
 async def _post_sale(order: Any, course: Any, payment_row: str) -> None:
     amount, currency = Decimal(order["amount"]), order["currency"]
     instructor_id = course["instructor_id"]
-    posting = ledger.sale(
-        payment_row, amount, Decimal(order["tax"]), currency, has_instructor=instructor_id is not None
-    )
+    posting = ledger.sale(payment_row, amount, order["taxes"], currency, has_instructor=instructor_id is not None)
     await write_posting(posting, order["id"])
     await fetch("UPDATE payments SET applied = TRUE WHERE id = $1", payment_row)
     earned = [-entry.amount for entry in posting.entries if entry.account is ledger.Account.INSTRUCTOR_PAYABLE]

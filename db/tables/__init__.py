@@ -19,7 +19,16 @@ from db.tables.identity import (
 from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, LessonProgress
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
-from db.tables.sales import IdempotencyKey, Invoice, InvoiceLine, Order, Payment, Refund
+from db.tables.sales import (
+    CreditNote,
+    IdempotencyKey,
+    Invoice,
+    InvoiceCounter,
+    InvoiceLine,
+    Order,
+    Payment,
+    Refund,
+)
 from db.tables.subscriptions import CourseSubscription
 from db.tables.teaching import CourseLiveSession, CourseRecommendation, InstructorEarning
 
@@ -54,6 +63,8 @@ TABLES: list[type[Table]] = [
     Invoice,
     InvoiceLine,
     Refund,
+    CreditNote,
+    InvoiceCounter,
     Dispute,
     LedgerAccount,
     LedgerPosting,

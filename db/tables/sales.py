@@ -99,6 +99,7 @@ class Invoice(Table, tablename="invoices", db=DB):
 
     invoices_order_key = Unique([order_id])
     invoices_total_check = Check("net + tax = total")
+    invoices_number_check = Check("length(number) <= 16")
 
 
 class InvoiceLine(Table, tablename="invoice_lines", db=DB):
@@ -143,3 +144,35 @@ class Refund(Table, tablename="refunds", db=DB):
 
     refunds_provider_refund_key = Unique([provider, provider_refund_id])
     refunds_amount_check = Check(amount_minor > 0)
+
+
+class InvoiceCounter(Table, tablename="invoice_counters", db=DB):
+    """The last serial that a committed document carries, by `domain.invoice.Series` and financial year."""
+
+    id = primary_key()
+    series = text()
+    financial_year = integer()
+    last_serial = integer()
+
+    invoice_counters_series_year_key = Unique([series, financial_year])
+    invoice_counters_serial_check = Check("last_serial BETWEEN 1 AND 9999999")
+
+
+class CreditNote(Table, tablename="credit_notes", db=DB):
+    """What a refund takes back of an invoice; `lines` are `domain.invoice.DocumentLine`."""
+
+    id = primary_key()
+    invoice_id = reference(Invoice)
+    refund_id = reference(Refund)
+    number = text(unique=True)
+    currency = text()
+    net = money()
+    tax = money()
+    total = money()
+    lines = json()
+    issued_at = moment()
+    created_at = created_now()
+
+    credit_notes_refund_key = Unique([refund_id])
+    credit_notes_number_check = Check("length(number) <= 16")
+    credit_notes_total_check = Check("net + tax = total")

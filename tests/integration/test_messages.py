@@ -30,7 +30,7 @@ from gateways.messaging.smtp import SmtpSender
 from stack.embedded import EmbeddedStack
 from tests.integration.conftest import NewPerson, Person
 
-SELLER = Seller("Ayurveda Academy", "12 Vaidya Marg, Kochi", "KL", "32AAAAA0000A1Z8", "INR")
+SELLER = Seller("Ayurveda Academy", "12 Vaidya Marg, Kochi", "KL", "32AAACA0001A1Z6", "INR")
 MAIL_FROM = "Academy <no-reply@mail.academy.example>"
 
 

@@ -175,6 +175,9 @@ async def test_a_currency_without_a_price_is_never_converted(academy: Academy, b
         {"billing": {**BODY["billing"], "state": "XX"}},
         {"billing": {**BODY["billing"], "country": "India"}},
         {"billing": {**BODY["billing"], "name": ""}},
+        {"billing": {**BODY["billing"], "gstin": "27AAPFU0939F1ZV"}},  # of another state
+        {"billing": {**BODY["billing"], "state": "MH", "gstin": "27AAPFU0939F1ZO"}},  # its check character
+        {"billing": {**BODY["billing"], "country": "AE", "gstin": "32AAACA0001A1Z6"}},
         {"amount": 1},
     ],
 )

@@ -86,7 +86,10 @@ class Payment:
             self.booked = unapplied_receipt(self.id, self.gross, self.currency)
         else:
             taxed = round_money(self.gross * tax / 255, self.currency)
-            self.booked = sale(self.id, self.gross, taxed, self.currency, has_instructor=kind == 1)
+            # As CGST and SGST do: two equal lines, an odd minor unit left to the net amount.
+            half = round_money(taxed / 2, self.currency)
+            taxes = [half, half] if 2 * half < self.gross else [Decimal(0)]
+            self.booked = sale(self.id, self.gross, taxes, self.currency, has_instructor=kind == 1)
         self.own = Books()
         self.own.write(self.booked)
         self.first: Balances = dict(self.own.balances)

@@ -1,0 +1,56 @@
+"""Credit notes: one for each refund of an invoice that was paid."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from db.queries.invoices import SERIAL, serial_arguments
+from db.sql import as_json, fetch, fetch_as
+from domain.identifiers import new_id
+from domain.invoice import DocumentLine, Series, taken_back
+from domain.purchase import LineKind
+
+
+async def issue_credit_note(refund_id: str, given_back_before: Decimal) -> None:
+    """Issue the credit note of a refund that succeeded; none when nothing was invoiced (money that enrolled nobody).
+
+    `given_back_before` is what of the payment had gone back until then, as the ledger's reversal counts it. Call it
+    last in the refund's transaction, since it locks the counter; once for each refund (`credit_notes_refund_key`).
+    """
+    found = await fetch(
+        "SELECT i.id, r.amount, r.currency FROM refunds r JOIN payments p ON p.id = r.payment_id"
+        " JOIN invoices i ON i.order_id = r.order_id WHERE r.id = $1 AND p.applied AND i.number IS NOT NULL",
+        refund_id,
+    )
+    if not found:
+        return
+    invoice = found[0]
+    lines = taken_back(
+        await read_invoice_lines(invoice["id"]), invoice["currency"], invoice["amount"], given_back_before
+    )
+    net = sum((line.amount for line in lines if line.kind is LineKind.COURSE), Decimal(0))
+    issued_at = datetime.now(UTC)
+    await fetch(
+        f"WITH serial AS ({SERIAL}) INSERT INTO credit_notes"  # noqa: S608  # a constant of ours
+        " (id, invoice_id, refund_id, number, currency, net, tax, total, lines, issued_at)"
+        " SELECT $5, $6, $7, serial.number, $8, $9, $10, $11, $12, $13 FROM serial",
+        *serial_arguments(Series.CREDIT_NOTE, issued_at),
+        new_id(),
+        invoice["id"],
+        refund_id,
+        invoice["currency"],
+        net,
+        invoice["amount"] - net,
+        invoice["amount"],
+        as_json(lines),
+        issued_at,
+    )
+
+
+async def read_invoice_lines(invoice_id: str) -> list[DocumentLine]:
+    """The lines of an invoice, in order."""
+    return await fetch_as(
+        DocumentLine,
+        "SELECT kind, description, amount, tax_rate AS rate, sac FROM invoice_lines WHERE invoice_id = $1"
+        " ORDER BY position",
+        invoice_id,
+    )
