@@ -17,10 +17,12 @@ from activities.purchases import Purchases
 from activities.refunds import Refunds
 from activities.sweeps import Sweeps
 from db.engine import connect, disconnect
+from domain.email_links import LinkTokens
 from domain.errors import AcademyError
 from domain.external_login import role_mapping
 from domain.purchase import PurchasePolicy
 from domain.seller import Seller
+from domain.signing_keys import signing_keys
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.smtp import SmtpSender
 from gateways.oidc.issuer import LoginIssuer
@@ -129,7 +131,11 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
     purchases = Purchases(services.providers, seller)
     refunds = Refunds(services.providers)
     messages = Messages(
-        services.email, mail_from=settings.mail_from, public_base_url=settings.public_base_url, seller=seller
+        services.email,
+        LinkTokens(signing_keys(settings.jwt_keys.get_secret_value()).values()),
+        mail_from=settings.mail_from,
+        public_base_url=settings.public_base_url,
+        seller=seller,
     )
     sweeps = Sweeps(services.providers, services.delivery, services.stories)
     return [

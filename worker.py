@@ -15,6 +15,7 @@ from gateways.temporal.runner import AcademyWorkflowRunner
 from logs import log_to_stdout
 from settings import SettingsError, current_settings
 from workflows.late_payment import LatePaymentStory
+from workflows.message import MessageStory
 from workflows.purchase import PurchaseStory
 from workflows.refund import RefundStory
 from workflows.sweeps import EventRelay, PaymentReconcile
@@ -22,7 +23,9 @@ from workflows.sweeps import EventRelay, PaymentReconcile
 GRACE = timedelta(seconds=10)
 """How long running steps may finish after SIGTERM; what is cut off is done again by another worker."""
 
-STORIES = {TaskQueue.CORE: [PurchaseStory, RefundStory, LatePaymentStory, EventRelay, PaymentReconcile]}
+STORIES = {
+    TaskQueue.CORE: [PurchaseStory, RefundStory, LatePaymentStory, MessageStory, EventRelay, PaymentReconcile],
+}
 
 
 def workflow_runner(*also_passed_through: str) -> AcademyWorkflowRunner:

@@ -1,12 +1,15 @@
 """The step that tells people."""
 
+from datetime import UTC, datetime
 from email.utils import parseaddr
 
+import msgspec
 from temporalio import activity
 
 from db.queries.messages import MessageRow, mark_failed, mark_sent, read_message
+from domain.email_links import LinkTokens
 from domain.errors import BusinessRefusalError
-from domain.mail_facts import EnrollmentFacts
+from domain.mail_facts import EnrollmentFacts, LinkFacts
 from domain.messages import OutgoingEmail
 from domain.seller import Seller
 from gateways.messaging.protocol import EmailSender
@@ -16,9 +19,12 @@ from gateways.messaging.rendering import render
 class Messages:
     """Writes and sends the queued e-mails."""
 
-    def __init__(self, sender: EmailSender, *, mail_from: str, public_base_url: str, seller: Seller) -> None:
+    def __init__(
+        self, sender: EmailSender, links: LinkTokens, *, mail_from: str, public_base_url: str, seller: Seller
+    ) -> None:
         """`mail_from` is `Name <address>`; its host also makes the Message-IDs."""
         self._sender = sender
+        self._links = links
         self._mail_from = mail_from
         self._host = parseaddr(mail_from)[1].rpartition("@")[2]
         self._public_base_url = public_base_url
@@ -55,6 +61,8 @@ class Messages:
         if isinstance(facts, EnrollmentFacts) and facts.has_ended:
             # Refunded while the mail waited: "you can begin now" would be wrong by now.
             raise BusinessRefusalError("access_ended")
+        if isinstance(facts, LinkFacts):
+            facts = self._with_token(facts)
         mail = render(facts, message.reader, public_base_url=self._public_base_url, seller=self._seller)
         return OutgoingEmail(
             message_id=f"<{message.id}@{self._host}>",
@@ -67,3 +75,9 @@ class Messages:
             sent_at=message.created_at,
             language=mail.language,
         )
+
+    def _with_token(self, facts: LinkFacts) -> LinkFacts:
+        if facts.is_spent or facts.expires_at <= datetime.now(UTC):
+            # It waited too long: a link that does not work only puzzles its reader.
+            raise BusinessRefusalError("link_expired")
+        return msgspec.structs.replace(facts, token=self._links.issue(facts.link_id, facts.purpose))

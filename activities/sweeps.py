@@ -7,6 +7,7 @@ import msgspec
 from temporalio import activity
 
 from activities.delivery import EventDelivery
+from db.queries.messages import messages_without_story
 from db.queries.provider_events import commit_event, facts_about, undelivered_events
 from db.queries.purchases import orders_without_story
 from db.queries.refunds import refunds_without_submission
@@ -22,7 +23,7 @@ UNDELIVERED_FOR = timedelta(seconds=10)
 """A webhook's own delivery gets this long before the relay repeats it."""
 
 NEVER_STARTED_FOR = timedelta(seconds=30)
-"""The request that placed an order gets this long to start its story."""
+"""The request that placed an order, or queued a message, gets this long to start its story."""
 
 OVERDUE_FOR = timedelta(hours=1)
 """An order still open so long after its expiry has no story, or waits for a slow payment; asking is harmless."""
@@ -47,7 +48,7 @@ class Sweeps:
 
     @activity.defn(name="relay_events")
     async def relay(self) -> SweepReport:
-        """Deliver committed events that were not delivered; start orders' and refunds' stories that never began."""
+        """Deliver committed events that were not delivered; start stories that never began."""
         events = await undelivered_events(UNDELIVERED_FOR, BATCH)
         for row_id in events:
             activity.heartbeat()
@@ -63,7 +64,11 @@ class Sweeps:
         for refund_id in refunds:
             await self._stories.tell_refund(refund_id, None)
             activity.heartbeat()
-        count = len(events) + len(orders) + len(refunds)
+        messages = await messages_without_story(NEVER_STARTED_FOR, BATCH)
+        for message_id in messages:
+            await self._stories.tell_message(message_id)
+            activity.heartbeat()
+        count = len(events) + len(orders) + len(refunds) + len(messages)
         return SweepReport(seen=count, started=count)
 
     @activity.defn(name="reconcile_payments")

@@ -14,14 +14,17 @@ from litestar.openapi.spec import Components, SecurityScheme
 from api.access import AccessMiddleware, require_declared_access
 from api.bodies import LARGEST_BODY_BYTES, DrainTooLarge, MediaTypeMiddleware
 from api.codec_cors import CodecCors
+from api.identity.recovery import Recovery
 from api.identity.sessions import Sessions
-from api.identity.throttle import LoginThrottle
+from api.identity.throttle import MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS, LoginThrottle
 from api.identity.tokens import AccessTokens
 from api.problems import EXCEPTION_HANDLERS
 from api.request_log import RequestLog
 from api.routes import ROUTES
 from api.subject import provide_subject
 from bootstrap import Services
+from domain.email_links import LinkTokens
+from domain.signing_keys import signing_keys
 
 OPENAPI = OpenAPIConfig(
     title="Ayurveda Academy",
@@ -42,11 +45,15 @@ def create_app(services: Services) -> Litestar:
     settings = services.settings
     base_url = settings.public_base_url.rstrip("/")
     tokens = AccessTokens.from_setting(settings.jwt_keys.get_secret_value(), base_url)
-    sessions = Sessions(tokens, LoginThrottle(services.redis))
+    logins = LoginThrottle(services.redis)
+    sessions = Sessions(tokens, logins)
+    mails = LoginThrottle(services.redis, MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS)
+    links = LinkTokens(signing_keys(settings.jwt_keys.get_secret_value()).values())
+    recovery = Recovery(services, links, mails=mails, logins=logins)
     app = Litestar(
         route_handlers=ROUTES,
         middleware=[AccessMiddleware(), MediaTypeMiddleware()],
-        dependencies=_dependencies(services, sessions),
+        dependencies=_dependencies(services, sessions, recovery),
         exception_handlers={**EXCEPTION_HANDLERS},
         request_max_body_size=LARGEST_BODY_BYTES,
         logging_config=None,
@@ -74,15 +81,16 @@ def openapi_document() -> bytes:
     whose scripts come from a CDN.
     """
     described = Litestar(
-        route_handlers=ROUTES, dependencies=_dependencies(None, None), openapi_config=OPENAPI, logging_config=None
+        route_handlers=ROUTES, dependencies=_dependencies(None, None, None), openapi_config=OPENAPI, logging_config=None
     )
     return msgspec.json.encode(described.openapi_schema.to_schema())
 
 
-def _dependencies(services: Services | None, sessions: Sessions | None) -> Mapping[str, Any]:
+def _dependencies(services: Services | None, sessions: Sessions | None, recovery: Recovery | None) -> Mapping[str, Any]:
     """What a handler may ask for by parameter name."""
     return {
         "services": Provide(lambda: services, sync_to_thread=False),
         "sessions": Provide(lambda: sessions, sync_to_thread=False),
+        "recovery": Provide(lambda: recovery, sync_to_thread=False),
         "subject": Provide(provide_subject, sync_to_thread=False),
     }

@@ -42,6 +42,10 @@ PROBLEMS: dict[str, ProblemKind] = {
         401, "This refresh token is not valid", "It is unknown, expired, used or revoked: log in again."
     ),
     "email_taken": ProblemKind(409, "This e-mail has an account", "Log in, or register with another e-mail."),
+    "email_verified": ProblemKind(409, "This e-mail is verified", "There is nothing left to do."),
+    "link_refused": ProblemKind(
+        400, "This link does not work", "It is incomplete, expired or used: ask for a new one."
+    ),
     "login_not_linked": ProblemKind(
         403,
         "This login is not linked to its account here",

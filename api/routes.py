@@ -7,6 +7,7 @@ from api.codec import codec_router
 from api.docs import docs_page, openapi_json, problem_page
 from api.health import live, ready
 from api.identity.controller import IdentityController
+from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
 from api.purchases.controller import create_purchase, get_purchase
 from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
@@ -16,6 +17,7 @@ from api.webhooks.stripe import receive_stripe_event
 ROUTES: list[ControllerRouterHandler] = [
     IdentityController,
     SessionController,
+    RecoveryController,
     codec_router,
     live,
     ready,

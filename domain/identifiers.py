@@ -27,6 +27,11 @@ def late_payment_workflow_id(provider: str, payment_id: str) -> str:
     return f"late-payment/{provider}/{payment_id}"
 
 
+def message_workflow_id(message_id: str) -> str:
+    """`message/{messageId}`: the story of a message that no other story tells."""
+    return f"message/{message_id}"
+
+
 def charge_key(order_id: str, attempt: int) -> str:
     """Idempotency key of the one charge of an order; a later attempt looks for the charge first (design rule 2)."""
     return f"order:{order_id}:charge:{attempt}"

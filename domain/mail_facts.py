@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from domain.email_links import LinkPurpose
 from domain.refund import RefundReason
 
 
@@ -65,4 +66,22 @@ class RefundFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the access that this purchase gave has ended (a part refund leaves it)."""
 
 
-MailFacts = EnrollmentFacts | RefundFacts
+class LinkFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that its reader asked for."""
+
+    link_id: str
+    purpose: LinkPurpose
+    expires_at: datetime
+    is_spent: bool
+    """Followed, or sent to an address that is not the user's any more."""
+    token: str = ""
+    """Filled in when the mail is written, and never stored (`domain.email_links`)."""
+
+
+class PasswordChangedFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to know whose password was changed."""
+
+    changed_at: datetime
+
+
+MailFacts = EnrollmentFacts | RefundFacts | LinkFacts | PasswordChangedFacts

@@ -17,6 +17,7 @@ class Story(StrEnum):
     PURCHASE = "Purchase"
     REFUND = "Refund"
     LATE_PAYMENT = "LatePayment"
+    MESSAGE = "Message"
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
 

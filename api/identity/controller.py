@@ -4,11 +4,13 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.access import AUTHENTICATED, PUBLIC, requires
+from api.identity.recovery import Recovery
 from api.identity.schemas import LoginBody, Me, RefreshBody, RegisterBody, TokenPair
 from api.identity.sessions import Sessions, user_agent_of
 from api.identity.throttle import address_of
@@ -29,10 +31,15 @@ class IdentityController(Controller):
 
     @post("/register", operation_id="register", **requires(PUBLIC, "email_taken", "validation_failed"))
     async def register(
-        self, data: JSONBody[RegisterBody], sessions: NamedDependency[Sessions], request: Request[Any, Any, Any]
-    ) -> Me:
-        """Make an account with the role Student. Log in with it afterwards."""
-        return _me(await sessions.register(data, address_of(request)))
+        self,
+        data: JSONBody[RegisterBody],
+        sessions: NamedDependency[Sessions],
+        recovery: NamedDependency[Recovery],
+        request: Request[Any, Any, Any],
+    ) -> Response[Me]:
+        """Make an account with the role Student. Log in with it afterwards; a mail asks to verify its address."""
+        profile, message_id = await sessions.register(data, address_of(request))
+        return Response(_me(profile), background=BackgroundTask(recovery.tell, message_id))
 
     @post(
         "/login",

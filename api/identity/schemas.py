@@ -49,6 +49,35 @@ class Me(ApiStruct):
     locale: str
     time_zone: str
     created_at: datetime
+    email_verified_at: datetime | None
+    """When it was proved that the address is the caller's; null until then."""
+
+
+class LinkBody(ApiStruct):
+    """What stands behind `#token=` in the link of a mail."""
+
+    token: str
+
+
+class ResetRequestBody(ApiStruct):
+    """Whose password is to be reset."""
+
+    email: str
+
+
+class PasswordResetBody(ApiStruct):
+    """A new password, by the link of a mail."""
+
+    token: str
+    """What stands behind `#token=` in it."""
+    password: str
+
+
+class ChangePasswordBody(ApiStruct):
+    """A new password, by the present one."""
+
+    current_password: str
+    new_password: str
 
 
 class SessionItem(ApiStruct):

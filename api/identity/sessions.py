@@ -13,6 +13,7 @@ from api.identity.throttle import LoginThrottle
 from api.identity.tokens import ACCESS_TOKEN_LIFE, AccessTokens
 from api.problems import ProblemError
 from api.schemas import FieldError
+from db.queries.email_links import queue_first_verification
 from db.queries.identity import (
     Credentials,
     Profile,
@@ -24,6 +25,7 @@ from db.queries.identity import (
     rotate_refresh_token,
     store_password_hash,
 )
+from db.transaction import in_transaction
 from domain.devices import device_of
 from domain.errors import BusinessRefusalError
 from domain.identity import (
@@ -49,22 +51,30 @@ class Sessions:
         self._tokens = tokens
         self._throttle = throttle
 
-    async def register(self, body: RegisterBody, address: str) -> Profile:
-        """Make an account. Raises `ProblemError` (`validation_failed`, `too_many_requests`) and
-        `BusinessRefusalError("email_taken")`."""
+    async def register(self, body: RegisterBody, address: str) -> tuple[Profile, str]:
+        """Make an account, and queue the mail that verifies its address; the account and the mail's id.
+
+        Raises `ProblemError` (`validation_failed`, `too_many_requests`) and `BusinessRefusalError("email_taken")`.
+        """
         email, name = _checked(body)
         # Counted like a login: that an address is taken can be asked as rarely as a password can be guessed.
         await self._throttle.enter(email, address)
-        profile = await add_user(
-            email=email,
-            password_hash=await hash_password(body.password),
-            name=name,
-            role=ROLE_OF_NEW_USERS,
-            locale=DEFAULT_LOCALE,
-            time_zone=DEFAULT_TIME_ZONE,
-        )
+        password_hash = await hash_password(body.password)
+
+        async def add() -> tuple[Profile, str]:
+            profile = await add_user(
+                email=email,
+                password_hash=password_hash,
+                name=name,
+                role=ROLE_OF_NEW_USERS,
+                locale=DEFAULT_LOCALE,
+                time_zone=DEFAULT_TIME_ZONE,
+            )
+            return profile, await queue_first_verification(profile.id)
+
+        added = await in_transaction(add)
         await self._throttle.succeeded(email, address)
-        return profile
+        return added
 
     async def log_in(self, email: str, password: str, address: str, user_agent: str) -> tuple[Session, TokenPair]:
         """Open a session. Raises `ProblemError("too_many_requests")` and `BusinessRefusalError`

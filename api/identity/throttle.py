@@ -1,11 +1,12 @@
-"""How many logins may fail: per account and per address, counted in Valkey, or here while Valkey is down."""
+"""How many logins may fail and how many mails be asked for: per account and per address, counted in Valkey, or here
+while Valkey is down."""
 
 import hashlib
 import time
 from typing import Any
 
 import structlog
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from litestar.connection import ASGIConnection
 from redis.asyncio import Redis
@@ -19,6 +20,9 @@ WINDOW_MINUTES = 15
 PER_ACCOUNT = RateLimitItemPerMinute(10, WINDOW_MINUTES, namespace="login:account")
 PER_ADDRESS = RateLimitItemPerMinute(100, WINDOW_MINUTES, namespace="login:address")
 """Ten times the account's: an address may be that of a whole clinic."""
+MAILS_PER_ACCOUNT = RateLimitItemPerHour(5, 1, namespace="mail:account")
+MAILS_PER_ADDRESS = RateLimitItemPerHour(50, 1, namespace="mail:address")
+"""Of requests that make us send a mail, to whomever they name."""
 
 
 class LoginThrottle:
@@ -28,7 +32,10 @@ class LoginThrottle:
     (increment, and expiry at the first), so no increment is lost and no key lives for ever.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self, redis: Redis, per_account: RateLimitItem = PER_ACCOUNT, per_address: RateLimitItem = PER_ADDRESS
+    ) -> None:
+        self._per_account, self._per_address = per_account, per_address
         self._shared: Storage = RedisStorage(
             "redis://",
             implementation="redispy",
@@ -39,7 +46,10 @@ class LoginThrottle:
 
     async def enter(self, email: str, address: str) -> None:
         """Count a try. Raises `ProblemError("too_many_requests")` with `Retry-After` (RFC 6585 §4)."""
-        waits = [await self._count(item, name) for item, name in _counters(email, address)]
+        waits = [
+            await self._count(self._per_account, _account(email)),
+            await self._count(self._per_address, address),
+        ]
         if wait := max(waits):
             raise ProblemError("too_many_requests", headers={"Retry-After": str(wait)})
 
@@ -51,7 +61,15 @@ class LoginThrottle:
             log.warning("throttle_not_shared", error=type(error).__name__)
             await self._forgive(self._own, email, address)
 
-    async def _count(self, item: RateLimitItemPerMinute, name: str) -> int:
+    async def forget(self, email: str) -> None:
+        """Forget the account's failures: its owner has shown by other means who they are."""
+        try:
+            await self._shared.clear(self._per_account.key_for(_account(email)))
+        except RedisError as error:
+            log.warning("throttle_not_shared", error=type(error).__name__)
+            await self._own.clear(self._per_account.key_for(_account(email)))
+
+    async def _count(self, item: RateLimitItem, name: str) -> int:
         """Seconds to wait; 0 when this try is within the limit."""
         key = item.key_for(name)
         try:
@@ -61,22 +79,20 @@ class LoginThrottle:
             log.warning("throttle_not_shared", error=type(error).__name__)
             return await self._count_in(self._own, item, key)
 
-    @staticmethod
-    async def _forgive(storage: Storage, email: str, address: str) -> None:
-        (account, name), (by_address, peer) = _counters(email, address)
-        await storage.clear(account.key_for(name))
-        await storage.incr(by_address.key_for(peer), by_address.get_expiry(), amount=-1)
+    async def _forgive(self, storage: Storage, email: str, address: str) -> None:
+        await storage.clear(self._per_account.key_for(_account(email)))
+        await storage.incr(self._per_address.key_for(address), self._per_address.get_expiry(), amount=-1)
 
     @staticmethod
-    async def _count_in(storage: Storage, item: RateLimitItemPerMinute, key: str) -> int:
+    async def _count_in(storage: Storage, item: RateLimitItem, key: str) -> int:
         if await storage.incr(key, item.get_expiry()) <= item.amount:
             return 0
         return max(1, round(await storage.get_expiry(key) - time.time()))
 
 
-def _counters(email: str, address: str) -> tuple[tuple[RateLimitItemPerMinute, str], ...]:
-    """By a hash of the e-mail: keys are seen by operators, and e-mails are not theirs to see."""
-    return (PER_ACCOUNT, hashlib.sha256(email.encode(errors="replace")).hexdigest()), (PER_ADDRESS, address)
+def _account(email: str) -> str:
+    """A hash of the e-mail: keys are seen by operators, and e-mails are not theirs to see."""
+    return hashlib.sha256(email.encode(errors="replace")).hexdigest()
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -9,21 +9,14 @@ import msgspec
 
 from domain.errors import AcademyError
 from domain.roles import Role
+from domain.signing_keys import signing_keys
 
 ALGORITHM = "HS256"
 """The only one accepted: what a token says about its algorithm is not believed (RFC 8725 §3.1)."""
 AUDIENCE = "academy-api"
 ACCESS_TOKEN_LIFE = timedelta(minutes=15)
-SHORTEST_KEY_BYTES = 32
-"""RFC 7518 §3.2: as long as the hash, at least."""
-
-
 REMEMBERED_TOKENS = 4096
 """Those last used; each takes about a kilobyte."""
-
-
-class SigningKeyError(AcademyError):
-    """`JWT_KEYS` is malformed."""
 
 
 class TokenRefusedError(AcademyError):
@@ -53,14 +46,8 @@ class AccessTokens:
 
     @classmethod
     def from_setting(cls, setting: str, issuer: str) -> "AccessTokens":
-        """`id:secret,id:secret`, the newest first. Raises `SigningKeyError`."""
-        pairs = [part.strip().partition(":") for part in setting.split(",") if part.strip()]
-        keys = {key_id: secret for key_id, _, secret in pairs}
-        if not keys or len(keys) != len(pairs) or "" in keys:
-            raise SigningKeyError("JWT_KEYS wants id:secret pairs with different ids, separated by commas")
-        if any(len(secret.encode()) < SHORTEST_KEY_BYTES for secret in keys.values()):
-            raise SigningKeyError(f"JWT_KEYS wants secrets of at least {SHORTEST_KEY_BYTES} bytes")
-        return cls(keys, issuer)
+        """`settings.jwt_keys`. Raises `SigningKeyError`."""
+        return cls(signing_keys(setting), issuer)
 
     def issue(self, user_id: str, session_id: str, roles: list[Role], *, life: timedelta = ACCESS_TOKEN_LIFE) -> str:
         """A token of this session. `roles` are for other readers: we look them up, so that a change acts at once."""

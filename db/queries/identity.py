@@ -32,6 +32,7 @@ class Profile(msgspec.Struct, frozen=True):
     locale: str
     time_zone: str
     created_at: datetime
+    email_verified_at: datetime | None
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class Session(msgspec.Struct, frozen=True):
     roles: list[Role]
 
 
-PROFILE = "id, email, name, roles, locale, time_zone, created_at"
+PROFILE = "id, email, name, roles, locale, time_zone, created_at, email_verified_at"
 
 
 async def add_user(*, email: str, password_hash: str, name: str, role: Role, locale: str, time_zone: str) -> Profile:

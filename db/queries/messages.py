@@ -1,11 +1,11 @@
 """Outgoing messages: what a queued one says, and how it ended."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from db.sql import fetch, fetch_one
-from domain.mail_facts import EnrollmentFacts, MailFacts, Reader, RefundFacts
+from domain.mail_facts import EnrollmentFacts, LinkFacts, MailFacts, PasswordChangedFacts, Reader, RefundFacts
 
 
 class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,10 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the person's account is closed."""
     reader: Reader
     facts: MailFacts
+
+
+TOLD_ALONE = ("email-verification", "password-reset", "password-changed")
+"""Templates of messages with a story of their own."""
 
 
 async def read_message(message_id: str) -> MessageRow | None:
@@ -39,6 +43,17 @@ async def read_message(message_id: str) -> MessageRow | None:
         reader=Reader(name=row["name"], locale=row["locale"], time_zone=row["time_zone"]),
         facts=_facts(row["template"], row["facts"]),
     )
+
+
+async def messages_without_story(older_than: timedelta, limit: int) -> list[str]:
+    """Queued messages that no story of an order or a refund tells, and whose own may never have been started."""
+    rows = await fetch(
+        """SELECT id FROM outgoing_messages
+           WHERE status = 'queued' AND created_at < now() - $1::interval AND template = ANY($2)
+           ORDER BY created_at LIMIT $3""",
+        *(older_than, list(TOLD_ALONE), limit),
+    )
+    return [row["id"] for row in rows]
 
 
 async def mark_sent(message_id: str) -> None:
@@ -61,9 +76,12 @@ def _facts(template: str, facts: str | None) -> MailFacts:
     return msgspec.json.decode(facts, type=_FACTS[template])
 
 
-_FACTS: dict[str, type[EnrollmentFacts] | type[RefundFacts]] = {
+_FACTS: dict[str, type[MailFacts]] = {
     "enrollment-confirmation": EnrollmentFacts,
     "refund-confirmation": RefundFacts,
+    "email-verification": LinkFacts,
+    "password-reset": LinkFacts,
+    "password-changed": PasswordChangedFacts,
 }
 
 _ENROLLMENT = """
@@ -98,11 +116,20 @@ JOIN courses c ON c.id = m.params ->> 'courseId'
 WHERE r.id = m.params ->> 'refundId'
 """
 
+_LINK = """
+SELECT json_build_object('link_id', l.id, 'purpose', l.purpose, 'expires_at', l.expires_at,
+                         'is_spent', l.used_at IS NOT NULL OR l.email <> u.email)
+FROM email_links l WHERE l.id = m.params ->> 'linkId' AND l.user_id = m.user_id
+"""
+
 _MESSAGE = f"""
 SELECT m.id, m.template, m.status, m.created_at, u.email, u.disabled_at IS NOT NULL AS is_disabled,
        u.name, u.locale, u.time_zone,
        CASE m.template WHEN 'enrollment-confirmation' THEN ({_ENROLLMENT})
-                       WHEN 'refund-confirmation' THEN ({_REFUND}) END AS facts
+                       WHEN 'refund-confirmation' THEN ({_REFUND})
+                       WHEN 'email-verification' THEN ({_LINK})
+                       WHEN 'password-reset' THEN ({_LINK})
+                       WHEN 'password-changed' THEN json_build_object('changed_at', m.created_at) END AS facts
 FROM outgoing_messages m JOIN users u ON u.id = m.user_id
 WHERE m.id = $1 AND m.channel = 'email'
 """  # noqa: S608  # constants of this file

@@ -13,13 +13,27 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from domain.mail_facts import EnrollmentFacts, MailFacts, Reader, RefundFacts, SyllabusModule
+from domain.email_links import LINK_LIFE, LinkPurpose
+from domain.mail_facts import (
+    EnrollmentFacts,
+    LinkFacts,
+    MailFacts,
+    PasswordChangedFacts,
+    Reader,
+    RefundFacts,
+    SyllabusModule,
+)
 from domain.seller import Seller
-from gateways.messaging.wording import day, duration, language_of, local_day, money, one_line
+from gateways.messaging.wording import day, duration, language_of, local_day, moment, money, one_line
 
 MODULES_SHOWN = 40
 LESSONS_SHOWN = 80
 """Beyond these the mail points to the course's page: Gmail cuts a mail at 102 kB."""
+
+LINK_TEMPLATES = {LinkPurpose.VERIFY_EMAIL: "email-verification", LinkPurpose.RESET_PASSWORD: "password-reset"}
+LINK_PAGES = {LinkPurpose.VERIFY_EMAIL: "verify-email", LinkPurpose.RESET_PASSWORD: "reset-password"}
+"""Pages of the front-end, below `public_base_url`, as `courses/{slug}` is."""
+RESET_REQUEST_PAGE = "forgot-password"
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -46,24 +60,51 @@ class RenderedMail(msgspec.Struct, frozen=True):
 def render(facts: MailFacts, reader: Reader, *, public_base_url: str, seller: Seller) -> RenderedMail:
     """Word a mail. The same arguments give the same mail.
 
-    `public_base_url` is where courses are shown, `{public_base_url}/courses/{slug}`. Raises
+    `public_base_url` is where the front-end is, which shows `{public_base_url}/courses/{slug}`. Raises
     `jinja2.UndefinedError` when a template asks for what is not there.
     """
     language = language_of(reader.locale)
+    base_url = public_base_url.rstrip("/")
     words: dict[str, Any] = {
         "language": language,
         "name": one_line(reader.name),
-        "course": one_line(facts.course_title),
-        "course_url": f"{public_base_url.rstrip('/')}/courses/{facts.course_slug}",
-        "order_id": facts.order_id,
         "seller_name": one_line(seller.name),
         "seller_address": one_line(seller.address),
         "seller_gstin": seller.gstin,
+    }
+    if isinstance(facts, LinkFacts):
+        return _filled(LINK_TEMPLATES[facts.purpose], words | _link_words(facts, base_url))
+    if isinstance(facts, PasswordChangedFacts):
+        return _filled("password-changed", words | _password_changed_words(facts, reader, base_url))
+    words |= {
+        "course": one_line(facts.course_title),
+        "course_url": f"{base_url}/courses/{facts.course_slug}",
+        "order_id": facts.order_id,
     }
     if isinstance(facts, EnrollmentFacts):
         words |= _enrollment_words(facts, reader, language)
         return _filled("enrollment-confirmation", words, *_syllabus(facts.modules, language))
     return _filled("refund-confirmation", words | _refund_words(facts, reader, language))
+
+
+def _link_words(facts: LinkFacts, base_url: str) -> dict[str, Any]:
+    """Without the person's name: whoever registers a stranger's address must not have us send words of theirs.
+
+    The token stands in the fragment, which browsers send to no server and put in no `Referer`.
+    """
+    return {
+        "name": "",
+        "url": f"{base_url}/{LINK_PAGES[facts.purpose]}#token={facts.token}",
+        "minutes": int(LINK_LIFE[facts.purpose].total_seconds()) // 60,
+        "days": LINK_LIFE[facts.purpose].days,
+    }
+
+
+def _password_changed_words(facts: PasswordChangedFacts, reader: Reader, base_url: str) -> dict[str, Any]:
+    return {
+        "changed": moment(facts.changed_at, reader.time_zone, language_of(reader.locale)),
+        "url": f"{base_url}/{RESET_REQUEST_PAGE}",
+    }
 
 
 def _enrollment_words(facts: EnrollmentFacts, reader: Reader, language: str) -> dict[str, Any]:

@@ -56,6 +56,13 @@ def day(value: date, language: str) -> str:
     return f"{value.day} {MONTHS[language][value.month - 1]} {value.year}"
 
 
+def moment(value: datetime, time_zone: str, language: str) -> str:
+    """`22 November 2026, 14:05 (Asia/Kolkata)`: with the zone, since its reader compares it with what they did."""
+    zone = _zone(time_zone)
+    local = value.astimezone(zone)
+    return f"{day(local.date(), language)}, {local:%H:%M} ({zone.key})"
+
+
 def money(amount: Decimal, currency: str) -> str:
     """`₹1,23,456.00`, `$1,234.50`, `AED 99.00`; rupees are grouped the Indian way."""
     text = f"{amount:,.{minor_digits(currency)}f}"

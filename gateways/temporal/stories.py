@@ -20,7 +20,12 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import AcademyError, OutageError
-from domain.identifiers import late_payment_workflow_id, purchase_workflow_id, refund_workflow_id
+from domain.identifiers import (
+    late_payment_workflow_id,
+    message_workflow_id,
+    purchase_workflow_id,
+    refund_workflow_id,
+)
 from domain.payments import ProviderPayment, ProviderRefund
 from domain.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, PurchaseInput, PurchasePolicy
 from domain.refund import RefundInput
@@ -130,6 +135,19 @@ class Stories:
             search_attributes=refund_attributes(),
         )
 
+    async def tell_message(self, message_id: str) -> None:
+        """Start the story of a committed message; one that runs or has ended stays as it is."""
+        await self._start(
+            Story.MESSAGE,
+            message_id,
+            id=message_workflow_id(message_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=UNLESS_COMPLETED,
+            static_summary="Message",
+            search_attributes=message_attributes(),
+        )
+
     async def _start(self, story: Story, argument: Any, **options: Any) -> None:
         try:
             await self._client.start_workflow(story, argument, rpc_timeout=RPC_TIMEOUT, **options)
@@ -151,6 +169,11 @@ class Stories:
 def refund_attributes() -> TypedSearchAttributes:
     """Of a refund's story: its id names the refund, and the refund's row names the rest."""
     return TypedSearchAttributes([SearchAttributePair(_PROCESS, "refund"), SearchAttributePair(_STATE, "requested")])
+
+
+def message_attributes() -> TypedSearchAttributes:
+    """Of a message's story: whom it goes to, its row knows."""
+    return TypedSearchAttributes([SearchAttributePair(_PROCESS, "message"), SearchAttributePair(_STATE, "queued")])
 
 
 def _order_attributes(process: str, state: str, order: OrderRef) -> TypedSearchAttributes:

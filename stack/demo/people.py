@@ -56,7 +56,8 @@ async def _load_person(person: Person, password: str) -> str:
         user_id = demo_id("user", person.login)
         await fetch(
             "INSERT INTO users (id, email, password_hash, name, roles, locale, time_zone, contact_channels, consents,"
-            " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, 'Asia/Kolkata', $7, $8, $9, $9)",
+            " created_at, updated_at, email_verified_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 'Asia/Kolkata', $7, $8, $9, $9, $9)",
             *(user_id, email_of(person.login), await asyncio.to_thread(HASHER.hash, password), person.name),
             *([role.value for role in person.roles], person.locale),
             *(as_json({"email": True}), as_json({"terms": AGREED_AT}), AGREED_AT),

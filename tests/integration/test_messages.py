@@ -18,6 +18,7 @@ from db.queries.refunds import insert_refund, record_refund
 from db.queries.settlement import settle
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
+from domain.email_links import LinkTokens
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import new_id
 from domain.money import to_minor
@@ -31,6 +32,7 @@ from stack.embedded import EmbeddedStack
 from tests.integration.conftest import NewPerson, Person
 
 SELLER = Seller("Ayurveda Academy", "12 Vaidya Marg, Kochi", "KL", "32AAACA0001A1Z6", "INR")
+LINKS = LinkTokens(["a signing key of at least 32 bytes, for tests"])
 MAIL_FROM = "Academy <no-reply@mail.academy.example>"
 
 
@@ -75,7 +77,7 @@ async def buyer(new_person: NewPerson) -> Person:
 
 
 def messages_over(sender: EmailSender) -> Messages:
-    return Messages(sender, mail_from=MAIL_FROM, public_base_url="https://academy.example", seller=SELLER)
+    return Messages(sender, LINKS, mail_from=MAIL_FROM, public_base_url="https://academy.example", seller=SELLER)
 
 
 async def send(messages: Messages, message_id: str) -> None:

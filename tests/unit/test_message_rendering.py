@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from domain.mail_facts import EnrollmentFacts, MailFacts, Reader, RefundFacts, SyllabusLesson, SyllabusModule
+from domain.email_links import LinkPurpose
+from domain.mail_facts import (
+    EnrollmentFacts,
+    LinkFacts,
+    MailFacts,
+    PasswordChangedFacts,
+    Reader,
+    RefundFacts,
+    SyllabusLesson,
+    SyllabusModule,
+)
 from domain.messages import OutgoingEmail
 from domain.refund import RefundReason
 from domain.seller import Seller
@@ -284,3 +294,40 @@ def test_an_unknown_time_zone_is_read_as_the_default_one(zone: str) -> None:
 )
 def test_languages(locale: str, language: str) -> None:
     assert language_of(locale) == language
+
+
+def link(purpose: LinkPurpose, **changes: Any) -> LinkFacts:
+    plain: dict[str, Any] = {
+        "link_id": "l",
+        "purpose": purpose,
+        "expires_at": EVENING,
+        "is_spent": False,
+        "token": "l.mac",
+    }
+    return LinkFacts(**plain | changes)
+
+
+@pytest.mark.parametrize("locale", ["en", "hi"])
+@pytest.mark.parametrize(
+    ("purpose", "page", "life"),
+    [(LinkPurpose.VERIFY_EMAIL, "verify-email", "3"), (LinkPurpose.RESET_PASSWORD, "reset-password", "30")],
+)
+def test_a_link_stands_in_both_parts_and_nobody_is_named(
+    locale: str, purpose: LinkPurpose, page: str, life: str
+) -> None:
+    mail = render(link(purpose), reader(name=HOSTILE, locale=locale))
+    assert mail.language == locale
+    for part in (mail.html, mail.text):
+        assert f"https://academy.example/{page}#token=l.mac" in part
+        assert f" {life} " in part
+        assert "alert" not in part, "words of whoever registered this address"
+    assert "token" not in mail.subject
+    assert mail.to_name == ""
+
+
+@pytest.mark.parametrize("locale", ["en", "hi"])
+def test_a_changed_password_is_told_with_its_moment(locale: str) -> None:
+    mail = render(PasswordChangedFacts(changed_at=EVENING), reader(locale=locale))
+    for part in (mail.html, mail.text):
+        assert "01:30 (Asia/Kolkata)" in part
+        assert "https://academy.example/forgot-password" in part

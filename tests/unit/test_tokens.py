@@ -8,8 +8,9 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from api.identity.tokens import AUDIENCE, AccessTokens, SigningKeyError, TokenRefusedError
+from api.identity.tokens import AUDIENCE, AccessTokens, TokenRefusedError
 from domain.roles import Role
+from domain.signing_keys import SigningKeyError
 
 OLD, NEW = "old secret of at least 32 bytes long", "new secret of at least 32 bytes long"
 ISSUER = "http://academy.test"

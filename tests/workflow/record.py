@@ -21,8 +21,15 @@ from temporalio.client import WorkflowHandle
 
 import workflows.profiles
 from bootstrap import connect_temporal, end_process, open_services
+from db.queries.email_links import queue_verification
 from db.sql import fetch
-from domain.identifiers import late_payment_workflow_id, new_id, purchase_workflow_id, refund_workflow_id
+from domain.identifiers import (
+    late_payment_workflow_id,
+    message_workflow_id,
+    new_id,
+    purchase_workflow_id,
+    refund_workflow_id,
+)
 from domain.payments import ProviderEvent
 from domain.purchase import PurchasePolicy
 from domain.roles import Role
@@ -145,6 +152,15 @@ class Recorder:
             client = self.open.services.temporal
             await self.keep(name, await client.start_workflow(story, id=name, task_queue=TaskQueue.CORE))
 
+    async def message(self) -> None:
+        """A message with a story of its own."""
+        person = await somebody()
+        message_id = await queue_verification(person.id)
+        assert message_id is not None
+        await self.open.stories.tell_message(message_id)
+        handle = self.open.services.temporal.get_workflow_handle(message_workflow_id(message_id))
+        await self.keep("message", handle)
+
     async def attention_at_provider(self) -> None:
         """The provider is down for longer than all patience; retried, abandoned, or left alone until the end."""
         await self.open.at_provider(
@@ -251,6 +267,7 @@ async def play(recorder: Recorder) -> None:
         recorder.given_back,
         recorder.late,
         recorder.sweeps,
+        recorder.message,
     ]
     await asyncio.gather(*(part() for part in calm))
     for part in (
