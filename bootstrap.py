@@ -23,6 +23,7 @@ from domain.external_login import role_mapping
 from domain.purchase import PurchasePolicy
 from domain.seller import Seller
 from domain.signing_keys import signing_keys
+from gateways.documents.tax_documents import TaxDocuments
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.smtp import SmtpSender
 from gateways.oidc.issuer import LoginIssuer
@@ -51,6 +52,7 @@ class Services:
     delivery: EventDelivery
     providers: Mapping[str, PaymentProvider]
     email: EmailSender
+    tax_documents: TaxDocuments
     login_issuer: LoginIssuer | None
     """The adopter's own login; `None` when there is none."""
 
@@ -95,6 +97,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS
     )
     email = SmtpSender(settings.smtp_url)
+    tax_documents = TaxDocuments()
     login_issuer = login_issuer_of(settings)
     await connect(settings.database_url, settings.database_pool_size)
     try:
@@ -107,6 +110,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
             delivery=EventDelivery(stories),
             providers={stripe.name: stripe},
             email=email,
+            tax_documents=tax_documents,
             login_issuer=login_issuer,
         )
     finally:
@@ -114,6 +118,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         await redis.aclose()
         await stripe.close()
         await email.close()
+        tax_documents.close()
         if login_issuer is not None:
             await login_issuer.close()
 

@@ -85,6 +85,9 @@ PROBLEMS: dict[str, ProblemKind] = {
         422, "More than was paid", "Ask for at most what is neither back nor on its way back."
     ),
     "order_closed": ProblemKind(409, "This order is closed", "Start a new purchase with a new idempotency key."),
+    "not_invoiced": ProblemKind(
+        409, "There is no invoice", "A purchase is invoiced once it is paid; a free course needs no invoice."
+    ),
     # Webhooks.
     "signature_refused": ProblemKind(
         400, "The signature is not valid", "Sign the raw body with the webhook secret; 5 minutes old at most."

@@ -10,6 +10,7 @@ from api.identity.controller import IdentityController
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
 from api.purchases.controller import create_purchase, get_purchase
+from api.purchases.documents import get_credit_note_pdf, get_credit_notes, get_invoice_pdf
 from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
 from api.purchases.refunds import create_refund, get_refund, list_refunds
 from api.webhooks.stripe import receive_stripe_event
@@ -28,6 +29,9 @@ ROUTES: list[ControllerRouterHandler] = [
     get_course,
     create_purchase,
     get_purchase,
+    get_invoice_pdf,
+    get_credit_notes,
+    get_credit_note_pdf,
     create_refund,
     list_refunds,
     get_refund,

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from domain.money import round_money
-from domain.purchase import LineKind
+from domain.purchase import Billing, LineKind
+from domain.seller import Seller
 
 INVOICE_ZONE = ZoneInfo("Asia/Kolkata")
 """Invoices are dated, and tax rates hold, by the day of the seller's place."""
@@ -37,6 +38,27 @@ class DocumentLine(msgspec.Struct, frozen=True, rename="camel"):
     amount: Decimal
     rate: Decimal | None = None
     sac: str | None = None
+
+
+class Reference(msgspec.Struct, frozen=True, rename="camel"):
+    """The invoice that a credit note is about."""
+
+    number: str
+    issued_at: datetime
+
+
+class TaxDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An issued tax invoice or, with `against`, a credit note: what its PDF says. The lines sum to `total`."""
+
+    number: str
+    issued_at: datetime
+    seller: Seller
+    buyer: Billing
+    currency: str
+    tax: Decimal
+    total: Decimal
+    lines: tuple[DocumentLine, ...]
+    against: Reference | None = None
 
 
 def financial_year(moment: datetime) -> int:

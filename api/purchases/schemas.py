@@ -54,6 +54,8 @@ class PurchaseSummary(ApiStruct):
     reason: str | None
     created_at: datetime
     expires_at: datetime | None
+    invoice_number: str | None
+    """Of the tax invoice, once paid; null for a free course."""
 
 
 class PurchaseView(PurchaseSummary):
@@ -110,4 +112,5 @@ def _common(purchase: Purchase) -> dict[str, Any]:
         "reason": purchase.close_reason,
         "created_at": purchase.created_at,
         "expires_at": purchase.expires_at if purchase.closed_at is None else None,
+        "invoice_number": purchase.invoice_number,
     }

@@ -12,7 +12,7 @@ from domain.purchase import InvoiceLine, OrderRef, OrderStatus, Refusal
 _PURCHASE = """
 SELECT o.id, o.user_id, o.course_id, o.status, o.attention, o.close_reason, o.provider, o.currency, o.amount,
        o.expires_at, o.created_at, o.closed_at, c.slug AS course_slug, c.title AS course_title,
-       c."clinicId" AS clinic_id,
+       c."clinicId" AS clinic_id, (SELECT number FROM invoices i WHERE i.order_id = o.id) AS invoice_number,
        EXISTS (SELECT FROM provider_events e WHERE e.order_id = o.id
                AND e.body -> 'payment' ->> 'state' IN ('succeeded', 'processing')) AS is_paid
 FROM orders o JOIN courses c ON c.id = o.course_id
@@ -44,6 +44,7 @@ class Purchase(msgspec.Struct, frozen=True):
     course_title: str
     clinic_id: str | None
     is_paid: bool
+    invoice_number: str | None
 
     @property
     def refusal(self) -> Refusal | None:

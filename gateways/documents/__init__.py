@@ -1,0 +1,1 @@
+"""Documents for people to keep: PDFs with right letters in every script we write."""

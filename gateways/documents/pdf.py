@@ -1,0 +1,61 @@
+"""HTML to PDF: our own fonts, no resource from anywhere, the same bytes for the same HTML."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+from reportlab import rl_config
+from reportlab.lib.fonts import addMapping
+from reportlab.pdfbase import pdfmetrics
+from xhtml2pdf import pisa
+from xhtml2pdf.config.resources import ResourceAccessPolicy
+from xhtml2pdf.default import DEFAULT_FONT
+
+from gateways.documents.shaping import ShapingFont
+
+FONTS = Path(__file__).parent / "fonts"
+FAMILY = "AcademySans"
+"""The one family that templates name in CSS; regular and bold."""
+
+NOTHING = ResourceAccessPolicy(allow_remote=False, base_dir=None)
+"""Our templates name no file and no address, so whatever names one is not read."""
+
+
+class RenderingError(Exception):
+    """A document cannot be made into a PDF: a defect of ours, with nothing of the document in its text."""
+
+
+class PdfRenderer:
+    """Renders on one thread of its own: the library is not made for several, and one document takes some 50 ms."""
+
+    def __init__(self) -> None:
+        _register_fonts()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pdf")
+
+    async def render(self, html: str) -> bytes:
+        """The PDF. Raises `RenderingError`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _render, html)
+
+    def close(self) -> None:
+        """Let a running document finish."""
+        self._thread.shutdown()
+
+
+def _register_fonts() -> None:
+    # Time stamps and random ids inside the file would make each download another document.
+    rl_config.invariant = 1
+    for is_bold, name in enumerate(("Regular", "Bold")):
+        font = f"{FAMILY}-{name}"
+        pdfmetrics.registerFont(ShapingFont(font, str(FONTS / f"NotoSans-{name}.ttf")))
+        for is_italic in (0, 1):
+            addMapping(FAMILY, is_bold, is_italic, font)
+    DEFAULT_FONT[FAMILY.lower()] = FAMILY
+
+
+def _render(html: str) -> bytes:
+    written = BytesIO()
+    result = pisa.CreatePDF(html, dest=written, encoding="utf-8", resource_policy=NOTHING)
+    if result.err:
+        raise RenderingError(f"{result.err} errors in a document's HTML")
+    return written.getvalue()

@@ -1,0 +1,84 @@
+"""Tax invoices and credit notes as PDFs, from what was stored when they were issued."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from domain.gstin import STATE_NUMBERS
+from domain.invoice import INVOICE_ZONE, DocumentLine, TaxDocument
+from domain.purchase import LineKind
+from gateways.documents.pdf import PdfRenderer
+from gateways.messaging.wording import day, money
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+
+
+class TaxDocuments:
+    """Renders them; one per process."""
+
+    def __init__(self) -> None:
+        self._renderer = PdfRenderer()
+
+    async def render(self, document: TaxDocument) -> bytes:
+        """The PDF; the same document gives the same bytes. Raises `gateways.documents.pdf.RenderingError`."""
+        return await self._renderer.render(html_of(document))
+
+    def close(self) -> None:
+        """Let a running document finish."""
+        self._renderer.close()
+
+
+def html_of(document: TaxDocument) -> str:
+    """The document in HTML; every word of a person is escaped."""
+    against = document.against
+    return _TEMPLATES.get_template("tax-document.html").render(
+        document=document,
+        title="Credit note" if against else "Tax invoice",
+        date=day(document.issued_at.astimezone(INVOICE_ZONE).date(), "en"),
+        against_date=day(against.issued_at.astimezone(INVOICE_ZONE).date(), "en") if against else None,
+        seller_state=_state(document.seller.state),
+        buyer_place=f"{document.buyer.state}, {document.buyer.country}",
+        place_of_supply=_place_of_supply(document),
+        lines=[_line(line, document.currency) for line in document.lines],
+        total_label="Given back, taxes included" if against else "Total, taxes included",
+        total=money(document.total, document.currency),
+        note=_note(document),
+    )
+
+
+def _state(code: str) -> str:
+    return f"{code} ({STATE_NUMBERS[code]})" if code in STATE_NUMBERS else code
+
+
+def _place_of_supply(document: TaxDocument) -> str:
+    """In India the recipient's state on record, else the recipient's country (IGST Act 2017 ss. 12 and 13)."""
+    if document.buyer.country != "IN":
+        return f"Outside India ({document.buyer.country})"
+    return _state(document.buyer.state)
+
+
+def _line(line: DocumentLine, currency: str) -> dict[str, str]:
+    rate = f"{(line.rate * 100).normalize():f} %" if line.rate is not None else ""
+    is_course = line.kind is LineKind.COURSE
+    return {
+        "description": f"{line.description} (taxable value)" if is_course else line.description,
+        "sac": line.sac or "",
+        "rate": rate,
+        "amount": money(line.amount, currency),
+    }
+
+
+def _note(document: TaxDocument) -> str:
+    """What the law wants said beside the figures."""
+    if document.buyer.country != "IN":
+        # CGST Rules 2017, rule 46, third proviso.
+        return "Supply meant for export under bond or letter of undertaking without payment of integrated tax."
+    if document.tax == Decimal(0):
+        return ""
+    return "Tax is not payable on reverse charge."
