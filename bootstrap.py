@@ -12,6 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from temporalio.client import Client
 
 from activities.delivery import EventDelivery
+from activities.disputes import Disputes
 from activities.messages import Messages
 from activities.purchases import Purchases
 from activities.refunds import Refunds
@@ -135,6 +136,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
     )
     purchases = Purchases(services.providers, seller)
     refunds = Refunds(services.providers)
+    disputes = Disputes(services.providers)
     messages = Messages(
         services.email,
         LinkTokens(signing_keys(settings.jwt_keys.get_secret_value()).values()),
@@ -154,7 +156,11 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         refunds.submit,
         refunds.read_state,
         refunds.record,
+        refunds.give_up,
         refunds.note_attention,
+        disputes.read,
+        disputes.follow,
+        disputes.note_attention,
         messages.send,
         sweeps.relay,
         sweeps.reconcile,

@@ -14,6 +14,7 @@ from domain.stories import TaskQueue
 from gateways.temporal.runner import AcademyWorkflowRunner
 from logs import log_to_stdout
 from settings import SettingsError, current_settings
+from workflows.dispute import DisputeStory
 from workflows.late_payment import LatePaymentStory
 from workflows.message import MessageStory
 from workflows.purchase import PurchaseStory
@@ -24,7 +25,15 @@ GRACE = timedelta(seconds=10)
 """How long running steps may finish after SIGTERM; what is cut off is done again by another worker."""
 
 STORIES = {
-    TaskQueue.CORE: [PurchaseStory, RefundStory, LatePaymentStory, MessageStory, EventRelay, PaymentReconcile],
+    TaskQueue.CORE: [
+        PurchaseStory,
+        RefundStory,
+        LatePaymentStory,
+        DisputeStory,
+        MessageStory,
+        EventRelay,
+        PaymentReconcile,
+    ],
 }
 
 

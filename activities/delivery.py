@@ -2,6 +2,7 @@
 
 import logging
 
+from db.queries.disputes import adopt_dispute
 from db.queries.provider_events import facts_about, mark_event, read_event, refund_id_of
 from db.queries.purchases import read_order_ref
 from db.queries.refunds import adopt_refund
@@ -46,6 +47,10 @@ class EventDelivery:
             refund_id = await adopt_refund(event.refund)
             if refund_id is not None:
                 await self._stories.tell_refund(refund_id, event.refund)
+        elif destination is Destination.DISPUTE and event.dispute is not None:
+            dispute_id = await adopt_dispute(event.dispute)
+            if dispute_id is not None:
+                await self._stories.tell_dispute(dispute_id, event.dispute)
         return destination
 
     async def _deliver_payment(self, event: ProviderEvent, destination: Destination) -> None:

@@ -8,7 +8,14 @@ from activities.once import make_once
 from db.queries import refunds
 from domain.identifiers import refund_key
 from domain.payments import NewRefund, ProviderRefund, RefundState
-from domain.refund import RefundAttentionInput, RefundDetails, RefundRecorded, RefundSubmission, SubmitRefundInput
+from domain.refund import (
+    RefundAttentionInput,
+    RefundDetails,
+    RefundRecorded,
+    RefundStanding,
+    RefundSubmission,
+    SubmitRefundInput,
+)
 from gateways.payments.protocol import PaymentProvider
 
 
@@ -29,7 +36,7 @@ class Refunds:
             new = NewRefund(refund_id=refund.refund_id, payment_id=refund.payment_id, amount_minor=refund.amount_minor)
             made = await make_once(
                 create=lambda attempt: provider.create_refund(
-                    new, refund_key(refund.refund_id, request.request, attempt)
+                    new, refund_key(refund.refund_id, request.request, attempt, request.refusals)
                 ),
                 find=lambda: _find(provider, refund),
                 first_asked_at=refund.created_at,
@@ -48,6 +55,15 @@ class Refunds:
     async def record(self, refund_id: str) -> RefundRecorded:
         """Write what the refund does to books, access and order, in one transaction and once."""
         return await refunds.record_refund(refund_id)
+
+    @activity.defn(name="give_up_refund")
+    async def give_up(self, refund_id: str) -> RefundStanding:
+        """Close a refund that will not be made, unless the provider's book has it: what is there is followed."""
+        refund = await refunds.read_refund(refund_id)
+        if await _find(self._providers[refund.provider], refund) is not None:
+            return RefundStanding.MADE
+        await refunds.give_up_refund(refund_id)
+        return RefundStanding.GIVEN_UP
 
     @activity.defn(name="note_refund_attention")
     async def note_attention(self, request: RefundAttentionInput) -> None:

@@ -115,3 +115,6 @@ async def _book_of(provider: PaymentProvider, since: datetime) -> AsyncIterator[
         if refund.state is not RefundState.PENDING:
             event_id = f"reconcile:{refund.provider_refund_id}:{refund.state}"
             yield ProviderEvent(provider=provider.name, event_id=event_id, event_type="reconcile.refund", refund=refund)
+    async for dispute in provider.list_disputes(since):
+        event_id = f"reconcile:{dispute.dispute_id}:{dispute.state}"
+        yield ProviderEvent(provider=provider.name, event_id=event_id, event_type="reconcile.dispute", dispute=dispute)

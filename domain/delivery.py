@@ -4,7 +4,16 @@ from enum import StrEnum
 
 import msgspec
 
-from domain.payments import PaymentState, ProviderEvent, ProviderPayment, ProviderRefund, RefundState
+from domain.dispute import OVER
+from domain.payments import (
+    DisputeState,
+    PaymentState,
+    ProviderDispute,
+    ProviderEvent,
+    ProviderPayment,
+    ProviderRefund,
+    RefundState,
+)
 
 
 class Destination(StrEnum):
@@ -18,6 +27,8 @@ class Destination(StrEnum):
     """Signal the refund's story, or start it."""
     FOREIGN_REFUND = "foreign_refund"
     """A refund made at the provider's dashboard: adopt it, then start its story."""
+    DISPUTE = "dispute"
+    """Write the dispute down if it is new, then signal its story, or start it."""
     NOTHING = "nothing"
     """We know already, or it does not concern us."""
     UNMATCHED = "unmatched"
@@ -32,6 +43,10 @@ class KnownFacts(msgspec.Struct, frozen=True, kw_only=True):
     payment_is_recorded: bool = False
     refund_exists: bool = False
     refund_is_done: bool = False
+    dispute_is_known: bool = False
+    """Our row says the same already: the state, the money taken, the time for evidence."""
+    dispute_end: DisputeState | None = None
+    """How the dispute ended, as our row has it."""
 
 
 def destination_of(event: ProviderEvent, known: KnownFacts) -> Destination:
@@ -40,6 +55,8 @@ def destination_of(event: ProviderEvent, known: KnownFacts) -> Destination:
         return _payment_destination(event.payment, known)
     if event.refund is not None:
         return _refund_destination(event.refund, known)
+    if event.dispute is not None:
+        return _dispute_destination(event.dispute, known)
     return Destination.NOTHING
 
 
@@ -64,3 +81,14 @@ def _refund_destination(refund: ProviderRefund, known: KnownFacts) -> Destinatio
     if refund.refund_id is None and known.payment_is_recorded:
         return Destination.NOTHING if has_failed else Destination.FOREIGN_REFUND
     return Destination.UNMATCHED
+
+
+def _dispute_destination(dispute: ProviderDispute, known: KnownFacts) -> Destination:
+    if not known.payment_is_recorded:
+        # Not ours, or it came before the money: then the reconciliation finds it once the payment is settled.
+        return Destination.UNMATCHED
+    if known.dispute_end is not None:
+        # Late news of its course is old; another end than ours is for a person.
+        is_another_end = dispute.state in OVER and dispute.state is not known.dispute_end
+        return Destination.UNMATCHED if is_another_end else Destination.NOTHING
+    return Destination.NOTHING if known.dispute_is_known else Destination.DISPUTE

@@ -32,11 +32,18 @@ def message_workflow_id(message_id: str) -> str:
     return f"message/{message_id}"
 
 
+def dispute_workflow_id(dispute_id: str) -> str:
+    """`dispute/{disputeId}`: the story of one dispute, by our row's id."""
+    return f"dispute/{dispute_id}"
+
+
 def charge_key(order_id: str, attempt: int) -> str:
     """Idempotency key of the one charge of an order; a later attempt looks for the charge first (design rule 2)."""
     return f"order:{order_id}:charge:{attempt}"
 
 
-def refund_key(refund_id: str, request: int, attempt: int) -> str:
-    """Idempotency key of one refund; `request` counts those that the provider failed for good, `attempt` the keys."""
-    return f"refund:{refund_id}:{request}:{attempt}"
+def refund_key(refund_id: str, request: int, attempt: int, refusals: int = 0) -> str:
+    """Idempotency key of one refund; `request` counts those that the provider failed for good, `attempt` the keys,
+    `refusals` the provider's noes."""
+    refused = f":{refusals}" if refusals else ""
+    return f"refund:{refund_id}:{request}:{attempt}{refused}"

@@ -60,6 +60,8 @@ class SubmitRefundInput(msgspec.Struct, frozen=True, rename="camel"):
 
     refund_id: str
     request: int
+    refusals: int = 0
+    """Counts the provider's noes to it: a provider repeats a no under its key, so the next try needs another."""
 
 
 class RefundSubmission(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,6 +70,14 @@ class RefundSubmission(msgspec.Struct, frozen=True, rename="camel"):
     provider: str
     provider_refund_id: str
     state: RefundState
+
+
+class RefundStanding(StrEnum):
+    """What giving up a refund found."""
+
+    GIVEN_UP = "given_up"
+    MADE = "made"
+    """The provider has it, or may have it: it cannot be given up."""
 
 
 class RefundRecorded(msgspec.Struct, frozen=True, rename="camel"):

@@ -18,6 +18,7 @@ class Story(StrEnum):
     REFUND = "Refund"
     LATE_PAYMENT = "LatePayment"
     MESSAGE = "Message"
+    DISPUTE = "Dispute"
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
 
@@ -25,6 +26,7 @@ class Story(StrEnum):
 CHECKOUT_UPDATE = "checkout"
 PAYMENT_SIGNAL = "payment_event"
 REFUND_SIGNAL = "refund_event"
+DISPUTE_SIGNAL = "dispute_event"
 
 
 class Attribute(StrEnum):

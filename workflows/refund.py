@@ -4,12 +4,20 @@ import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from domain.payments import ProviderRefund, RefundState
-from domain.refund import RefundAttentionInput, RefundInput, RefundStatus, RefundSubmission, SubmitRefundInput
+from domain.refund import (
+    RefundAttentionInput,
+    RefundInput,
+    RefundStanding,
+    RefundStatus,
+    RefundSubmission,
+    SubmitRefundInput,
+)
 from domain.stories import REFUND_SIGNAL, Story
 from workflows.profiles import DATABASE, PAYMENT
-from workflows.repair import Repair, WaitsForPerson
+from workflows.repair import NOTHING_WAITS, Repair, WaitsForPerson
 from workflows.settling import tell
 from workflows.steps import OutageLastedError, RefusedError, run_once, run_step, show_state
 
@@ -19,6 +27,16 @@ with workflow.unsafe.imports_passed_through():
 
 SUBMIT = "submit_refund"
 """The step that asks the provider for the refund."""
+
+FAILED = "refund_failed"
+"""The provider took the refund, and failed it later."""
+
+MAY_BE_GIVEN_UP = (SUBMIT, FAILED)
+"""Where a person may decide that the money does not go back this way."""
+
+
+class GivenUpError(Exception):
+    """A person decided that the refund is not made."""
 
 
 @workflow.defn(name=Story.REFUND)
@@ -31,31 +49,40 @@ class RefundStory(WaitsForPerson):
         self._refund = refund
         self._request = 1
         """Counts requests that the provider failed for good: each has idempotency keys of its own."""
+        self._refusals = 0
         self._news: list[ProviderRefund] = []
         self._is_made = False
         """The provider told of a refund that we have not read yet: a person may have been quicker at its dashboard."""
 
     @workflow.run
     async def run(self, refund: RefundInput) -> RefundStatus:
-        """`succeeded`: a refund waits for a person rather than end otherwise."""
+        """`succeeded`, or `failed` when a person gave it up: by itself a refund waits rather than end otherwise."""
+        try:
+            await self._make()
+            await self._record()
+            status = RefundStatus.SUCCEEDED
+        except GivenUpError:
+            status = RefundStatus.FAILED
+        show_state(status)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return status
+
+    async def _make(self) -> None:
         while True:
             submission = await self._submit()
             show_state(RefundStatus.SUBMITTED)
             if await self._wait_for(submission) is RefundState.SUCCEEDED:
-                break
-            await self._ask("refund_failed")
+                return
+            await self._ask(FAILED)
             self._request += 1
-        await self._record()
-        show_state(RefundStatus.SUCCEEDED)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return RefundStatus.SUCCEEDED
 
     async def _submit(self) -> RefundSubmission:
         while True:
-            request = SubmitRefundInput(self._refund.refund_id, self._request)
+            request = SubmitRefundInput(self._refund.refund_id, self._request, self._refusals)
             try:
                 return await run_step(Refunds.submit, request, PAYMENT, "ask the provider for the refund")
-            except (OutageLastedError, RefusedError):
+            except (OutageLastedError, RefusedError) as error:
+                self._refusals += isinstance(error, RefusedError)
                 if self._is_made:
                     self._is_made = False
                 else:
@@ -86,12 +113,37 @@ class RefundStory(WaitsForPerson):
                 await self._ask("record_refund")
 
     async def _ask(self, step: str) -> None:
-        await self.ask_person(step, "`retry`", self._note)
+        """Wait for a person. Raises `GivenUpError` when they decide that the refund is not made."""
+        choices = "`retry` or `give_up`" if step in MAY_BE_GIVEN_UP else "`retry`"
+        if await self.ask_person(step, choices, self._note) is Repair.GIVE_UP and await self._is_given_up():
+            raise GivenUpError
+
+    async def _is_given_up(self) -> bool:
+        """`False` when the provider has the refund after all, or cannot say: then the story goes on."""
+        try:
+            standing = await run_step(Refunds.give_up, self._refund.refund_id, PAYMENT, "give the refund up")
+        except (OutageLastedError, RefusedError):
+            return False
+        return standing is RefundStanding.GIVEN_UP
 
     async def _note(self, step: str | None) -> None:
         with contextlib.suppress(OutageLastedError):
             note = RefundAttentionInput(self._refund.refund_id, step)
             await run_once(Refunds.note_attention, note, DATABASE, "note what waits")
+
+    @workflow.update(name="give_up")
+    async def give_up(self) -> str:
+        """Do not make this refund; answers with the step that waited."""
+        step = self._waiting_step or ""
+        self.decide(Repair.GIVE_UP)
+        return step
+
+    @give_up.validator
+    def validate_give_up(self) -> None:
+        """Only while nothing is known to have gone back."""
+        self.require_waiting()
+        if self._waiting_step not in MAY_BE_GIVEN_UP:
+            raise ApplicationError("The money went back, so it has to be recorded.", type=NOTHING_WAITS)
 
     @workflow.signal(name=REFUND_SIGNAL)
     def refund_event(self, refund: ProviderRefund) -> None:

@@ -19,6 +19,7 @@ class Repair(StrEnum):
     RETRY = "retry"
     REFUND = "refund"
     ABANDON = "abandon"
+    GIVE_UP = "give_up"
 
 
 class WaitsForPerson:

@@ -7,7 +7,7 @@ import msgspec
 from db.sql import as_json, fetch, fetch_one
 from domain.delivery import KnownFacts
 from domain.identifiers import new_id
-from domain.payments import ProviderEvent
+from domain.payments import DisputeState, ProviderDispute, ProviderEvent
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -20,6 +20,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
 async def commit_event(event: ProviderEvent) -> StoredEvent:
     """Keep the event, once per provider and event id; a doubled one answers with the first one's row."""
     payment, refund = event.payment, event.refund
+    about = payment or refund or event.dispute
     rows = await fetch(
         "INSERT INTO provider_events (id, provider, event_id, event_type, order_id, payment_id, refund_id, body,"
         " status, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'received', 0)"
@@ -29,7 +30,7 @@ async def commit_event(event: ProviderEvent) -> StoredEvent:
         event.event_id,
         event.event_type,
         payment.order_id if payment else None,
-        payment.payment_id if payment else (refund.payment_id if refund else None),
+        about.payment_id if about else None,
         refund.refund_id if refund else None,
         as_json(_without_secret(event)),
     )
@@ -48,7 +49,7 @@ async def read_event(row_id: str) -> ProviderEvent | None:
 
 
 async def facts_about(event: ProviderEvent) -> KnownFacts:
-    """What our tables say about the order, payment or refund that an event names."""
+    """What our tables say about the order, payment, refund or dispute that an event names."""
     if event.payment is not None:
         row = await fetch_one(
             "SELECT o.closed_at IS NULL AS is_open, EXISTS (SELECT FROM payments WHERE provider = $2"
@@ -76,7 +77,27 @@ async def facts_about(event: ProviderEvent) -> KnownFacts:
                 refund_exists=row["refund_status"] is not None,
                 refund_is_done=row["refund_status"] == "succeeded",
             )
+    if event.dispute is not None:
+        return await _facts_about_dispute(event.dispute)
     return KnownFacts()
+
+
+async def _facts_about_dispute(dispute: ProviderDispute) -> KnownFacts:
+    row = await fetch_one(
+        "SELECT d.state, d.closed_at IS NOT NULL AS is_over, d.evidence_due_by, EXISTS (SELECT FROM ledger_postings"
+        " WHERE event_key = 'dispute:' || d.id || ':hold') AS is_held"
+        " FROM payments p LEFT JOIN disputes d ON d.payment_id = p.id AND d.provider_dispute_id = $4"
+        " WHERE p.provider = $1 AND p.provider_payment_id = $2 AND p.currency = $3",
+        *(dispute.provider, dispute.payment_id, dispute.currency, dispute.dispute_id),
+    )
+    if row is None:
+        return KnownFacts()
+    ours = (row["state"], row["is_held"], row["evidence_due_by"])
+    return KnownFacts(
+        payment_is_recorded=True,
+        dispute_is_known=ours == (dispute.state.value, dispute.is_withdrawn, dispute.evidence_due_by),
+        dispute_end=DisputeState(row["state"]) if row["is_over"] else None,
+    )
 
 
 async def refund_id_of(event: ProviderEvent) -> str | None:

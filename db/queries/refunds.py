@@ -140,6 +140,22 @@ async def note_submission(refund_id: str, submission: RefundSubmission) -> None:
     )
 
 
+async def give_up_refund(refund_id: str) -> None:
+    """A person decided that this refund is not made: its money counts as left again, or as lost in a dispute."""
+
+    async def work() -> None:
+        changed = await fetch(
+            "UPDATE refunds SET status = 'failed', attention = NULL WHERE id = $1 AND status <> 'succeeded'"
+            " AND status <> 'failed' RETURNING order_id",
+            refund_id,
+        )
+        if changed:
+            await follow_money(changed[0]["order_id"])
+            await record_audit("refund.given_up", "refund", refund_id)
+
+    await in_transaction(work)
+
+
 async def set_refund_attention(refund_id: str, step: str | None) -> None:
     """Record which step of a refund waits for a person; its order shows `needs_attention` meanwhile."""
 
@@ -190,7 +206,8 @@ async def record_refund(refund_id: str) -> RefundRecorded:
             reason=refund["reason"],
         )
         message_id = await _queue_message(refund, owner["user_id"], owner["course_id"])
-        await issue_credit_note(refund_id, payment.back)
+        if back <= payment.amount:  # beyond it a dispute took the same money: a loss of ours, less is not invoiced
+            await issue_credit_note(refund_id, payment.back)
         return RefundRecorded((message_id,))
 
     return await in_transaction(work)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
-from domain.payments import NewPayment, NewRefund, ProviderPayment, ProviderRefund
+from domain.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
 
 
 class PaymentProvider(Protocol):
@@ -52,4 +52,12 @@ class PaymentProvider(Protocol):
 
     def list_refunds(self, created_after: datetime) -> AsyncIterator[ProviderRefund]:
         """The provider's book of refunds since then, newest first, page by page."""
+        ...
+
+    async def read_dispute(self, dispute_id: str) -> ProviderDispute:
+        """The dispute as it stands now. Raises `BusinessRefusalError("dispute_unknown")` when there is none."""
+        ...
+
+    def list_disputes(self, created_after: datetime) -> AsyncIterator[ProviderDispute]:
+        """The provider's book of disputes since then, newest first, page by page."""
         ...

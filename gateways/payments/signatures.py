@@ -7,7 +7,16 @@ import msgspec
 from stripe import SignatureVerificationError, WebhookSignature
 
 from domain.payments import ProviderEvent
-from gateways.payments.stripe_objects import PROVIDER, Charge, PaymentIntent, Refund, payment_of, refund_of
+from gateways.payments.stripe_objects import (
+    PROVIDER,
+    Charge,
+    Dispute,
+    PaymentIntent,
+    Refund,
+    dispute_of,
+    payment_of,
+    refund_of,
+)
 
 LONGEST_HEADER = 4096
 """Characters. Stripe's header is about 100; a secret being rotated adds one signature."""
@@ -34,6 +43,7 @@ class _Event(msgspec.Struct, frozen=True):
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_payment_intent = msgspec.json.Decoder(PaymentIntent).decode
 _decode_refund = msgspec.json.Decoder(Refund).decode
+_decode_dispute = msgspec.json.Decoder(Dispute).decode
 _decode_charge = msgspec.json.Decoder(Charge).decode
 
 
@@ -83,6 +93,8 @@ def _with_object(event: ProviderEvent, body: msgspec.Raw) -> ProviderEvent:
         return msgspec.structs.replace(event, payment=payment)
     if kind.startswith("refund.") or kind == "charge.refund.updated":
         return msgspec.structs.replace(event, refund=refund_of(_decode_refund(body)))
+    if kind.startswith("charge.dispute."):
+        return msgspec.structs.replace(event, dispute=dispute_of(_decode_dispute(body)))
     if kind == "charge.refunded":
         charge = _decode_charge(body)
         if charge.refunds is not None and charge.refunds.data:

@@ -10,13 +10,15 @@ import msgspec
 import stripe
 
 from domain.errors import AcademyError, AnsweredFaultError, BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.payments import NewPayment, NewRefund, ProviderPayment, ProviderRefund
+from domain.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
 from gateways.payments.stripe_objects import (
     ORDER_KEY,
     PROVIDER,
     REFUND_KEY,
+    Dispute,
     PaymentIntent,
     Refund,
+    dispute_of,
     payment_of,
     refund_of,
 )
@@ -58,6 +60,7 @@ class StripePayments:
         )
         self._intents = client.v1.payment_intents
         self._refunds = client.v1.refunds
+        self._disputes = client.v1.disputes
 
     async def close(self) -> None:
         """Close the connections; the object is of no use afterwards."""
@@ -141,6 +144,23 @@ class StripePayments:
         async for refund in self._refund_pages({"created": {"gte": int(created_after.timestamp())}}):
             yield refund
 
+    async def read_dispute(self, dispute_id: str) -> ProviderDispute:
+        """See `PaymentProvider`."""
+        return _dispute(await self._reading(lambda: self._disputes.retrieve_async(dispute_id), "dispute"))
+
+    async def list_disputes(self, created_after: datetime) -> AsyncIterator[ProviderDispute]:
+        """See `PaymentProvider`."""
+        since = int(created_after.timestamp())
+        page = await self._reading(
+            lambda: self._disputes.list_async({"created": {"gte": since}, "limit": PAGE_SIZE}), "dispute"
+        )
+        while True:
+            for dispute in page.data:
+                yield _dispute(dispute)
+            if not page.has_more:
+                return
+            page = await self._reading(page.next_page_async, "dispute")
+
     async def _refund_pages(self, which: stripe.params.RefundListParams) -> AsyncIterator[ProviderRefund]:
         page = await self._reading(lambda: self._refunds.list_async({**which, "limit": PAGE_SIZE}), "refund")
         while True:
@@ -203,7 +223,7 @@ def _refusal(error: stripe.StripeError, subject: str) -> BusinessRefusalError:
         return _UnexpectedStateError(f"{subject}_refused")
     if code == "resource_missing":
         about_payment = subject == "payment" or getattr(error, "param", None) == "payment_intent"
-        return BusinessRefusalError("payment_unknown" if about_payment else "refund_unknown")
+        return BusinessRefusalError("payment_unknown" if about_payment else f"{subject}_unknown")
     if isinstance(error, stripe.CardError):
         return BusinessRefusalError("card_declined")
     return BusinessRefusalError(PUBLIC_CODES.get(code, f"{subject}_refused"))
@@ -215,6 +235,10 @@ def _payment(intent: stripe.PaymentIntent) -> ProviderPayment:
 
 def _refund(refund: stripe.Refund) -> ProviderRefund:
     return refund_of(_read(refund, Refund))
+
+
+def _dispute(dispute: stripe.Dispute) -> ProviderDispute:
+    return dispute_of(_read(dispute, Dispute))
 
 
 def _read(answer: stripe.StripeObject, shape: type[T]) -> T:

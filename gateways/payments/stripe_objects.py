@@ -1,7 +1,7 @@
 """Stripe's own objects, as far as we read them, and their translation into our words.
 
-The shapes are those of https://docs.stripe.com/api/payment_intents/object and /api/refunds/object; they
-serve the client's answers and the webhooks alike.
+The shapes are those of https://docs.stripe.com/api/payment_intents/object, /api/refunds/object and
+/api/disputes/object; they serve the client's answers and the webhooks alike.
 """
 
 from datetime import UTC, datetime
@@ -9,7 +9,14 @@ from typing import Literal
 
 import msgspec
 
-from domain.payments import PaymentState, ProviderPayment, ProviderRefund, RefundState
+from domain.payments import (
+    DisputeState,
+    PaymentState,
+    ProviderDispute,
+    ProviderPayment,
+    ProviderRefund,
+    RefundState,
+)
 
 PROVIDER = "stripe"
 ORDER_KEY = "order_id"
@@ -36,6 +43,18 @@ REFUND_STATES = {
     "canceled": RefundState.FAILED,
 }
 """A word that is not here counts as `PENDING`."""
+
+
+DISPUTE_STATES = {
+    "warning_needs_response": DisputeState.NEEDS_RESPONSE,
+    "warning_under_review": DisputeState.UNDER_REVIEW,
+    "warning_closed": DisputeState.WON,
+    "needs_response": DisputeState.NEEDS_RESPONSE,
+    "under_review": DisputeState.UNDER_REVIEW,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+"""A word that is not here (`prevented`) counts as `UNDER_REVIEW`: neither won nor lost, ask again."""
 
 
 class _Identified(msgspec.Struct, frozen=True):
@@ -88,6 +107,33 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     refunds: RefundList | None = None
 
 
+class BalanceTransaction(msgspec.Struct, frozen=True):
+    """Money that moved on our account for a dispute: negative when it was taken, in the account's currency."""
+
+    amount: int
+
+
+class EvidenceDetails(msgspec.Struct, frozen=True):
+    """Until when evidence may be sent, in seconds of the epoch."""
+
+    due_by: int | None = None
+
+
+class Dispute(msgspec.Struct, frozen=True, kw_only=True):
+    """What we read of a dispute."""
+
+    object: Literal["dispute"]
+    id: str
+    status: str
+    amount: int
+    currency: str
+    created: int
+    payment_intent: Reference = None
+    charge: Reference = None
+    balance_transactions: list[BalanceTransaction] = []
+    evidence_details: EvidenceDetails | None = None
+
+
 def payment_of(intent: PaymentIntent, *, with_secret: bool) -> ProviderPayment:
     """The payment in our words; `with_secret` keeps what the browser pays with."""
     return ProviderPayment(
@@ -117,6 +163,22 @@ def refund_of(refund: Refund, payment: Reference = None) -> ProviderRefund:
         amount_minor=refund.amount,
         currency=refund.currency.upper(),
         created_at=datetime.fromtimestamp(refund.created, UTC),
+    )
+
+
+def dispute_of(dispute: Dispute) -> ProviderDispute:
+    """The dispute in our words; one of a bare charge (so not ours) is named by the charge."""
+    due_by = dispute.evidence_details.due_by if dispute.evidence_details else None
+    return ProviderDispute(
+        provider=PROVIDER,
+        dispute_id=dispute.id,
+        payment_id=_id_of(dispute.payment_intent) or _id_of(dispute.charge) or "",
+        state=DISPUTE_STATES.get(dispute.status, DisputeState.UNDER_REVIEW),
+        amount_minor=dispute.amount,
+        currency=dispute.currency.upper(),
+        is_withdrawn=sum(moved.amount for moved in dispute.balance_transactions) < 0,
+        evidence_due_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+        created_at=datetime.fromtimestamp(dispute.created, UTC),
     )
 
 

@@ -19,18 +19,21 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.dispute import DisputeInput
 from domain.errors import AcademyError, OutageError
 from domain.identifiers import (
+    dispute_workflow_id,
     late_payment_workflow_id,
     message_workflow_id,
     purchase_workflow_id,
     refund_workflow_id,
 )
-from domain.payments import ProviderPayment, ProviderRefund
+from domain.payments import ProviderDispute, ProviderPayment, ProviderRefund
 from domain.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, PurchaseInput, PurchasePolicy
 from domain.refund import RefundInput
 from domain.stories import (
     CHECKOUT_UPDATE,
+    DISPUTE_SIGNAL,
     PAYMENT_SIGNAL,
     REFUND_SIGNAL,
     Attribute,
@@ -146,6 +149,23 @@ class Stories:
             id_reuse_policy=UNLESS_COMPLETED,
             static_summary="Message",
             search_attributes=message_attributes(),
+        )
+
+    async def tell_dispute(self, dispute_id: str, dispute: ProviderDispute) -> None:
+        """Start a dispute's story with the provider's news of it, or signal it while it runs."""
+        await self._start(
+            Story.DISPUTE,
+            DisputeInput(dispute_id, self._policy.first_poll_seconds),
+            id=dispute_workflow_id(dispute_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=UNLESS_COMPLETED,
+            start_signal=DISPUTE_SIGNAL,
+            start_signal_args=[dispute],
+            static_summary="Dispute of a payment",
+            search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(_PROCESS, "dispute"), SearchAttributePair(_STATE, dispute.state)]
+            ),
         )
 
     async def _start(self, story: Story, argument: Any, **options: Any) -> None:

@@ -325,6 +325,35 @@ async def test_the_providers_no_waits_for_a_person_and_is_tried_again(
     assert (await buyer.get(f"purchases/{bought.order.order_id}")).json()["status"] == "refunded"
 
 
+async def test_a_disputed_payment_is_not_refunded_until_the_bank_has_decided(
+    academy: Academy, services: Services, buyer: Asker, admin: Asker
+) -> None:
+    bought = await enrolled(academy, buyer)
+    order_id = bought.order.order_id
+    dispute = await academy.at_provider(f"dispute/{bought.payment_id}")
+    answer = await post_event(buyer.client, services, "charge.dispute.created", dispute)
+    assert answer.status_code == 200, answer.text
+    await eventually("SELECT FROM disputes WHERE order_id = $1 AND state = 'needs_response'", order_id)
+    assert (await buyer.get(f"purchases/{order_id}")).json()["status"] == "disputed"
+
+    for refused in (await buyer.ask(order_id), await admin.ask(order_id, amount="1.00", reason="goodwill")):
+        assert (refused.status_code, refused.json()["code"]) == (409, "payment_disputed")
+
+    won = await academy.at_provider(f"disputes/{dispute['id']}/win")
+    await post_event(buyer.client, services, "charge.dispute.closed", won)
+    await eventually("SELECT FROM orders WHERE id = $1 AND status = 'enrolled'", order_id)
+    event = await one(
+        "SELECT status, payment_id FROM provider_events WHERE event_type = $1 AND payment_id = $2",
+        "charge.dispute.created",
+        bought.payment_id,
+    )
+    assert event["status"] == "delivered"
+    granted = await buyer.ask(order_id)
+    assert granted.status_code == 201, granted.text
+    await done(academy, granted.json()["id"])
+    assert set((await books(bought)).values()) == {"0.00"}
+
+
 async def test_temporal_down_answers_503_and_nothing_is_half_done(
     academy: Academy, services: Services, buyer: Asker
 ) -> None:

@@ -8,7 +8,15 @@ import msgspec
 import pytest
 
 from domain.delivery import Destination, KnownFacts, destination_of
-from domain.payments import PaymentState, ProviderEvent, ProviderPayment, ProviderRefund, RefundState
+from domain.payments import (
+    DisputeState,
+    PaymentState,
+    ProviderDispute,
+    ProviderEvent,
+    ProviderPayment,
+    ProviderRefund,
+    RefundState,
+)
 from domain.refund import RefundReason
 from domain.roles import ROLE_PERMISSIONS, Permission, Role, permissions_of
 from domain.settlement import OrderFacts, reason_to_give_back
@@ -120,6 +128,33 @@ def test_news_of_a_refund_goes_to_its_story(ours: str | None, known: KnownFacts,
     assert destination_of(event, known) is destination
 
 
+@pytest.mark.parametrize(
+    ("state", "known", "destination"),
+    [
+        ("needs_response", KnownFacts(payment_is_recorded=True), Destination.DISPUTE),
+        ("lost", KnownFacts(payment_is_recorded=True), Destination.DISPUTE),
+        ("needs_response", KnownFacts(payment_is_recorded=True, dispute_is_known=True), Destination.NOTHING),
+        ("needs_response", KnownFacts(), Destination.UNMATCHED),
+        # Over: late news of its course is old, and another end is for a person.
+        ("needs_response", KnownFacts(payment_is_recorded=True, dispute_end=DisputeState.WON), Destination.NOTHING),
+        ("won", KnownFacts(payment_is_recorded=True, dispute_end=DisputeState.WON), Destination.NOTHING),
+        ("lost", KnownFacts(payment_is_recorded=True, dispute_end=DisputeState.WON), Destination.UNMATCHED),
+    ],
+)
+def test_news_of_a_dispute_goes_to_its_story(state: str, known: KnownFacts, destination: Destination) -> None:
+    dispute = ProviderDispute(
+        provider="stripe",
+        dispute_id="du_1",
+        payment_id="pi_1",
+        state=DisputeState(state),
+        amount_minor=1,
+        currency="INR",
+        created_at=NOW,
+    )
+    event = ProviderEvent(provider="stripe", event_id="evt_1", event_type="any", dispute=dispute)
+    assert destination_of(event, known) is destination
+
+
 def test_an_event_without_payment_or_refund_concerns_nobody() -> None:
     event = ProviderEvent(provider="stripe", event_id="evt_1", event_type="customer.created")
     assert destination_of(event, OPEN_ORDER) is Destination.NOTHING
@@ -132,6 +167,7 @@ def test_roles_add_up_and_each_may_buy_and_watch() -> None:
     both = permissions_of([Role.CLINIC_ADMIN, Role.INSTRUCTOR])
     assert both == ROLE_PERMISSIONS[Role.CLINIC_ADMIN] | ROLE_PERMISSIONS[Role.INSTRUCTOR]
     assert {role for role in Role if Permission.OPERATIONS in ROLE_PERMISSIONS[role]} == {Role.SUPER_ADMIN}
+    assert {role for role in Role if Permission.REFUNDS in ROLE_PERMISSIONS[role]} == {Role.SUPER_ADMIN}
     assert {role for role in Role if Permission.COURSE_PUBLISH in ROLE_PERMISSIONS[role]} == {
         Role.CONTENT_ADMIN,
         Role.SUPER_ADMIN,

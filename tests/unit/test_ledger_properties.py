@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.ledger import Account, Entry, Posting, UnbalancedPostingError, post, refund, sale, unapplied_receipt
+from domain.ledger import (
+    Account,
+    Entry,
+    Posting,
+    UnbalancedPostingError,
+    chargeback,
+    dispute_hold,
+    dispute_release,
+    post,
+    refund,
+    sale,
+    unapplied_receipt,
+)
 from domain.money import SOLD_IN, from_minor, round_money, split_money, to_minor
 from domain.places import INDIAN_STATES
 from domain.tax import tax_sale
@@ -132,6 +144,48 @@ def test_every_sequence_of_postings_conserves_money(drawn: bytes) -> None:
             all_books.write(posting)
         payment.check()
     assert not any(all_books.balances.values())
+
+
+shares = st.lists(
+    st.tuples(st.sampled_from(["refund", "won", "lost", "inquiry lost"]), st.integers(1, 255)), max_size=6
+)
+
+
+@given(minor_amounts, st.sampled_from(CURRENCIES), st.integers(0, 2), shares)
+@settings(max_examples=2_000, deadline=None)
+def test_refunds_and_disputes_in_any_order_conserve_money(
+    minor: int, currency: str, kind: int, drawn: list[tuple[str, int]]
+) -> None:
+    """Parts may even exceed the payment, as a refund and a chargeback of the same money do: the rest is a loss."""
+    gross = from_minor(minor, currency)
+    if kind == 2:
+        booked = unapplied_receipt("p", gross, currency)
+    else:
+        booked = sale("p", gross, [round_money(gross * 19 / 255, currency)] * 2, currency, has_instructor=kind == 1)
+    books = Books()
+    books.write(booked)
+    gone = Decimal(0)
+    for number, (what, share) in enumerate([*drawn, ("lost", 255)]):
+        amount = round_money(gross * share / 255, currency) or from_minor(1, currency)
+        before = min(gone, gross)
+        if what == "refund":
+            books.write(refund(f"{number}", amount, currency, booked.entries, before))
+        elif what == "won":
+            hold = dispute_hold(f"{number}", amount, currency)
+            books.write(hold)
+            books.write(dispute_release(f"{number}", hold.entries))
+        else:
+            is_held = what == "lost"
+            if is_held:
+                books.write(dispute_hold(f"{number}", amount, currency))
+            books.write(chargeback(f"{number}", amount, currency, booked.entries, before, is_held=is_held))
+        gone += amount if what != "won" else 0
+        assert books.balances[Account.DISPUTED_FUNDS, currency] == 0
+        assert books.balances[Account.PROVIDER_CLEARING, currency] == gross - gone
+        assert books.balances[Account.CHARGEBACK_LOSSES, currency] == max(gone - gross, Decimal(0))
+    accounts = {entry.account for entry in booked.entries} - {Account.PROVIDER_CLEARING}
+    assert not any(books.balances[account, currency] for account in accounts), "all of it is back"
+    assert sum(books.balances.values()) == 0
 
 
 def test_a_posting_that_does_not_balance_is_refused() -> None:

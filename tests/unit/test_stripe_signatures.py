@@ -2,12 +2,13 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from stripe import WebhookSignature
 
-from domain.payments import PaymentState, RefundState
+from domain.payments import DisputeState, PaymentState, RefundState
 from gateways.payments.signatures import LONGEST_HEADER, PayloadError, SignatureError, verify_stripe
 
 SECRET = "whsec_unit"
@@ -21,6 +22,20 @@ INTENT = {
     "currency": "inr",
     "metadata": {"order_id": "order-1"},
     "status": "succeeded",
+}
+DUE_BY = 1_793_000_000
+DISPUTE = {
+    "id": "du_1",
+    "object": "dispute",
+    "amount": 1_000,
+    "balance_transactions": [{"amount": -1_000, "fee": 1_500, "object": "balance_transaction"}],
+    "charge": "ch_1",
+    "created": 1_792_000_000,
+    "currency": "inr",
+    "evidence_details": {"due_by": DUE_BY, "has_evidence": False, "past_due": False, "submission_count": 0},
+    "payment_intent": "pi_1",
+    "reason": "fraudulent",
+    "status": "needs_response",
 }
 REFUND = {
     "id": "re_1",
@@ -64,6 +79,36 @@ def test_a_refund_is_told_in_our_words(kind: str) -> None:
     assert refund is not None
     assert (refund.provider_refund_id, refund.payment_id, refund.refund_id) == ("re_1", "pi_1", "refund-1")
     assert (refund.state, refund.amount_minor, refund.currency) == (RefundState.PENDING, 100, "INR")
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("warning_needs_response", DisputeState.NEEDS_RESPONSE),
+        ("warning_under_review", DisputeState.UNDER_REVIEW),
+        ("warning_closed", DisputeState.WON),
+        ("needs_response", DisputeState.NEEDS_RESPONSE),
+        ("under_review", DisputeState.UNDER_REVIEW),
+        ("won", DisputeState.WON),
+        ("lost", DisputeState.LOST),
+        ("prevented", DisputeState.UNDER_REVIEW),  # a word that we do not know is neither won nor lost
+    ],
+)
+def test_a_dispute_is_told_in_our_words(status: str, state: DisputeState) -> None:
+    body = event("charge.dispute.updated", {**DISPUTE, "status": status})
+    dispute = verify_stripe(body, signed(body), SECRET).dispute
+    assert dispute is not None
+    assert (dispute.dispute_id, dispute.payment_id, dispute.state) == ("du_1", "pi_1", state)
+    assert (dispute.amount_minor, dispute.currency, dispute.is_withdrawn) == (1_000, "INR", True)
+    assert dispute.evidence_due_by == datetime.fromtimestamp(DUE_BY, UTC)
+
+
+def test_a_dispute_whose_money_came_back_or_never_went_is_not_withdrawn() -> None:
+    for moved in ([], [{"amount": -1_000}, {"amount": 1_000}]):
+        body = event("charge.dispute.closed", {**DISPUTE, "balance_transactions": moved, "evidence_details": None})
+        dispute = verify_stripe(body, signed(body), SECRET).dispute
+        assert dispute is not None
+        assert (dispute.is_withdrawn, dispute.evidence_due_by) == (False, None)
 
 
 def test_a_refunded_charge_tells_its_newest_refund_when_it_carries_one() -> None:

@@ -1,6 +1,7 @@
 """`python -m tests.workflow.record`: record a history of every way that a story can go, for `test_replay.py`.
 
-Runs the stories on servers of its own (half a minute) and writes `histories/*.json` and `histories/commands.txt`.
+Runs the stories on servers of its own (a minute), writes `histories/*.json` that have no file yet, and
+`histories/commands.txt`.
 `python -m tests.workflow.record commands` writes only the latter, without any server.
 """
 
@@ -23,7 +24,9 @@ import workflows.profiles
 from bootstrap import connect_temporal, end_process, open_services
 from db.queries.email_links import queue_verification
 from db.sql import fetch
+from domain.dispute import EVIDENCE_ALARM
 from domain.identifiers import (
+    dispute_workflow_id,
     late_payment_workflow_id,
     message_workflow_id,
     new_id,
@@ -146,6 +149,52 @@ class Recorder:
             story = late_payment_workflow_id(payment.provider, payment.payment_id)
             await self.keep(f"late-payment-{end}", self.soon.services.temporal.get_workflow_handle(story))
 
+    async def disputes(self) -> None:
+        """Won; lost by a webhook's news; alarmed, answered, and lost by asking."""
+        for name, due_in, steps in (
+            ("dispute-won", None, ("win",)),
+            ("dispute-lost", None, ("respond", "lose")),
+            ("dispute-alarmed", EVIDENCE_ALARM.total_seconds() + 4, ("respond", "lose")),
+        ):
+            bought = await self.bought()
+            await self.open.at_provider(f"pay/{bought.payment_id}")
+            await bought.handle.result()
+            made = await self.open.at_provider(
+                f"dispute/{bought.payment_id}", **({} if due_in is None else {"due_in_seconds": due_in})
+            )
+            await self.dispute_news(made["id"])
+            if due_in is not None:
+                await eventually("SELECT FROM disputes WHERE order_id = $1 AND attention <> ''", bought.order.order_id)
+            for step in steps:
+                await self.open.at_provider(f"disputes/{made['id']}/{step}")
+                if due_in is None:
+                    await self.dispute_news(made["id"])
+            row = await one("SELECT id FROM disputes WHERE order_id = $1", bought.order.order_id)
+            await self.keep(name, self.open.services.temporal.get_workflow_handle(dispute_workflow_id(row["id"])))
+
+    async def dispute_news(self, provider_dispute_id: str) -> None:
+        """What a webhook brings."""
+        dispute = await self.open.services.providers["stripe"].read_dispute(provider_dispute_id)
+        event = ProviderEvent(provider="stripe", event_id=new_id(), event_type="recorded", dispute=dispute)
+        await self.open.services.delivery.deliver(event)
+
+    async def disputed_refunds(self) -> None:
+        """A refund of a disputed payment is refused: given up when the dispute is lost, retried when it is won."""
+        for name, step, repair in (
+            ("refund-refused-then-given-up", "lose", "give_up"),
+            ("refund-refused-then-retried", "win", "retry"),
+        ):
+            bought = await self.bought()
+            payment_id = await self.open.captured_at_provider(bought.order.order_id, 100)
+            made = await self.open.at_provider(f"dispute/{payment_id}")
+            payment = await self.open.services.providers["stripe"].read_payment(payment_id)
+            await bought.handle.signal(PAYMENT_SIGNAL, payment)
+            await eventually("SELECT FROM refunds WHERE order_id = $1 AND attention <> ''", bought.order.order_id)
+            await self.open.at_provider(f"disputes/{made['id']}/{step}")
+            story = await self.refund_of(bought)
+            await story.execute_update(repair)
+            await self.keep(name, story)
+
     async def sweeps(self) -> None:
         """The two scheduled walks."""
         for story, name in ((Story.EVENT_RELAY, "event-relay"), (Story.PAYMENT_RECONCILE, "payment-reconcile")):
@@ -266,6 +315,8 @@ async def play(recorder: Recorder) -> None:
         recorder.abandoned,
         recorder.given_back,
         recorder.late,
+        recorder.disputes,
+        recorder.disputed_refunds,
         recorder.sweeps,
         recorder.message,
     ]
@@ -280,14 +331,14 @@ async def play(recorder: Recorder) -> None:
 
 
 async def write(recorded: dict[str, Handle], codec: EncryptionCodec) -> None:
-    """The histories as JSON, without what they say of this machine."""
-    for old in HISTORIES.glob("*.json"):
-        old.unlink()
-    for name, handle in sorted(recorded.items()):
+    """The histories as JSON, without what they say of this machine: only those that have no file yet, since an old one
+    that was overwritten would hide what a change broke."""
+    new = {name: handle for name, handle in recorded.items() if not (HISTORIES / f"{name}.json").exists()}
+    for name, handle in sorted(new.items()):
         events = json.loads((await handle.fetch_history()).to_json())
         text = json.dumps(await without_machine(events, codec), indent=1, ensure_ascii=False) + "\n"
         (HISTORIES / f"{name}.json").write_text(text, encoding="utf-8")
-    print(f"{len(recorded)} histories recorded in {HISTORIES.name}/")
+    print(f"{len(new)} new histories recorded in {HISTORIES.name}/")
 
 
 async def without_machine(value: Any, codec: EncryptionCodec) -> Any:

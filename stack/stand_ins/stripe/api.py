@@ -1,4 +1,4 @@
-"""Stripe's own routes: `/v1/payment_intents` and `/v1/refunds`, with authentication and idempotency."""
+"""Stripe's own routes: `/v1/payment_intents`, `/v1/refunds` and `/v1/disputes`, with authentication and idempotency."""
 
 import asyncio
 import base64
@@ -11,6 +11,7 @@ import msgspec
 
 from stack.stand_ins.http import Answer, Request
 from stack.stand_ins.stripe.book import Book, StoredAnswer
+from stack.stand_ins.stripe.disputes import Disputes
 from stack.stand_ins.stripe.faults import ApiFault, Faults, Operation
 from stack.stand_ins.stripe.intents import Intents
 from stack.stand_ins.stripe.listing import list_objects
@@ -35,11 +36,14 @@ class _Write(NamedTuple):
 class StripeApi:
     """Answers `/v1/…`."""
 
-    def __init__(self, book: Book, faults: Faults, intents: Intents, refunds: Refunds, secret_key: str) -> None:
+    def __init__(
+        self, book: Book, faults: Faults, intents: Intents, refunds: Refunds, disputes: Disputes, *, secret_key: str
+    ) -> None:
         self._book = book
         self._faults = faults
         self._intents = intents
         self._refunds = refunds
+        self._disputes = disputes
         self._secret_key = secret_key
         self._in_flight: set[str] = set()
 
@@ -78,6 +82,13 @@ class StripeApi:
             case ["refunds"]:
                 operation = "list"
                 found = list_objects(self._book, "refund", params)
+            case ["disputes"]:
+                operation = "list"
+                found = list_objects(self._book, "dispute", params)
+            case ["disputes", dispute_id]:
+                operation = "read"
+                refuse_unknown(params, EXPANDABLE)
+                found = self._disputes.read(dispute_id)
             case ["payment_intents", intent_id]:
                 operation = "read"
                 refuse_unknown(params, EXPANDABLE | {"client_secret"})

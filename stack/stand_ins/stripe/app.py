@@ -8,6 +8,7 @@ from stack.stand_ins.http import Answer, Receive, Request, Scope, Send, problem,
 from stack.stand_ins.stripe.api import StripeApi
 from stack.stand_ins.stripe.book import KEY_LIFETIME_SECONDS, Book
 from stack.stand_ins.stripe.controls import Controls
+from stack.stand_ins.stripe.disputes import Disputes
 from stack.stand_ins.stripe.faults import Faults
 from stack.stand_ins.stripe.intents import Intents
 from stack.stand_ins.stripe.refunds import Refunds
@@ -15,14 +16,18 @@ from stack.stand_ins.stripe.webhooks import Webhooks
 
 PRUNE_EVERY_SECONDS = 15 * 60
 
-HELP = """Stand-in for Stripe. Its API is at /v1 (payment_intents, refunds); nothing here moves money.
+HELP = """Stand-in for Stripe. Its API is at /v1 (payment_intents, refunds, disputes); nothing here moves money.
 
 POST   /test/pay/{payment_intent}                  pay; optional JSON {"amount", "currency"} captures something else
 POST   /test/decline/{payment_intent}              the bank says no
 POST   /test/process/{payment_intent}              a slow method; pay or decline ends it
 POST   /test/refund-at-dashboard/{payment_intent}  optional JSON {"amount"}
 POST   /test/refunds/{refund}/succeed | /fail      end a pending refund, or fail one that succeeded
-GET    /test/book?order_id=                        payment_intents, charges, refunds
+POST   /test/dispute/{payment_intent}              the payer asks their bank; optional JSON {"amount", "inquiry",
+       "due_in_seconds"}
+POST   /test/disputes/{dispute}/respond | /escalate | /win | /lose
+       evidence is sent; an inquiry becomes a chargeback; the bank decides for us or against us
+GET    /test/book?order_id=                        payment_intents, charges, refunds, disputes
 GET    /test/webhooks?event_id=                    every delivery with its attempts
 POST   /test/webhooks/{event}/resend
 POST   /test/faults, GET, DELETE                   {"seed": 7, "webhooks": {"drop", "double", "forge", "reorder",
@@ -41,9 +46,14 @@ class StripeStandIn:
         self._faults = Faults()
         self._webhooks = Webhooks(self._book, self._faults, url=webhook_url, secret=webhook_secret, subscribed=events)
         self._intents = Intents(self._book, self._webhooks.emit)
-        self._refunds = Refunds(self._book, self._webhooks.emit)
-        self._api = StripeApi(self._book, self._faults, self._intents, self._refunds, secret_key)
-        self._controls = Controls(self._book, self._faults, self._intents, self._refunds, self._webhooks)
+        self._disputes = Disputes(self._book, self._webhooks.emit)
+        self._refunds = Refunds(self._book, self._webhooks.emit, self._disputes)
+        self._api = StripeApi(
+            self._book, self._faults, self._intents, self._refunds, self._disputes, secret_key=secret_key
+        )
+        self._controls = Controls(
+            self._book, self._faults, self._intents, self._refunds, self._disputes, webhooks=self._webhooks
+        )
         self._pruning: asyncio.Task[None] | None = None
 
     def start(self) -> None:

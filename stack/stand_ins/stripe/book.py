@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS later_refunds (refund TEXT PRIMARY KEY, due REAL NOT 
 KEY_LIFETIME_SECONDS = 24 * 60 * 60
 """How long Stripe remembers an idempotency key (https://docs.stripe.com/api/idempotent_requests)."""
 
-Kind = Literal["payment_intent", "charge", "refund"]
+Kind = Literal["payment_intent", "charge", "refund", "dispute"]
 
 
 class StoredAnswer(msgspec.Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 import re
 import time
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 
 from stack.stand_ins.http import Answer, Request, json_answer, problem
-from stack.stand_ins.stripe.book import Book
+from stack.stand_ins.stripe.book import Book, Kind
+from stack.stand_ins.stripe.disputes import Disputes
 from stack.stand_ins.stripe.faults import FaultPlan, Faults
 from stack.stand_ins.stripe.intents import ConflictError, Intents
 from stack.stand_ins.stripe.refunds import NewRefund, Refunds
@@ -31,6 +32,15 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: int | None = None
 
 
+class Dispute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Optional body of `POST /test/dispute/{id}`: minor units, all that is left when absent; an `inquiry` moves no
+    money; evidence is due in nine days unless it says when."""
+
+    amount: int | None = None
+    inquiry: bool = False
+    due_in_seconds: float | None = None
+
+
 class Pruning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Optional body of `POST /test/prune-keys`: keys at least this old are forgotten; all when absent."""
 
@@ -40,11 +50,14 @@ class Pruning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Controls:
     """Answers `/test/…`."""
 
-    def __init__(self, book: Book, faults: Faults, intents: Intents, refunds: Refunds, webhooks: Webhooks) -> None:
+    def __init__(
+        self, book: Book, faults: Faults, intents: Intents, refunds: Refunds, disputes: Disputes, *, webhooks: Webhooks
+    ) -> None:
         self._book = book
         self._faults = faults
         self._intents = intents
         self._refunds = refunds
+        self._disputes = disputes
         self._webhooks = webhooks
 
     async def handle(self, request: Request) -> Answer:
@@ -77,6 +90,12 @@ class Controls:
                 return json_answer(200, self._refunds.settle(refund_id, "succeeded"))
             case ["POST", "refunds", refund_id, "fail"]:
                 return json_answer(200, self._refunds.settle(refund_id, "failed"))
+            case ["POST", "dispute", intent_id]:
+                ask = _body(request, Dispute)
+                opened = self._disputes.open(intent_id, ask.amount, ask.due_in_seconds, inquiry=ask.inquiry)
+                return json_answer(200, opened)
+            case ["POST", "disputes", dispute_id, ("respond" | "escalate" | "win" | "lose") as step]:
+                return json_answer(200, self._disputes.step(dispute_id, step))
             case ["POST", "faults"]:
                 self._faults.add(_body(request, FaultPlan))
                 return json_answer(200, self._faults.current())
@@ -112,7 +131,7 @@ class Controls:
 
     def _whole_book(self, request: Request) -> Json:
         order_id = _query(request, "order_id")
-        kinds: tuple[Literal["payment_intent", "charge", "refund"], ...] = ("payment_intent", "charge", "refund")
+        kinds: tuple[Kind, ...] = ("payment_intent", "charge", "refund", "dispute")
         return {f"{kind}s": self._book.everything(kind, order_id) for kind in kinds}
 
     def _deliveries(self, event_id: str | None) -> Json:

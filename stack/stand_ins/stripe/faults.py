@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Operation = Literal["create_payment", "create_refund", "cancel", "update", "read", "list"]
-"""`read` and `list` cover payments and refunds alike."""
+"""`read` and `list` cover payments, refunds and disputes alike."""
 
 ApiFaultKind = Literal[
     "error_500_before", "charge_then_500", "charge_then_hang", "hang_then_charge", "refuse", "rate_limit"

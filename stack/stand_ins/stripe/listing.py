@@ -7,12 +7,12 @@ from stack.stand_ins.stripe.wire import Json, WireError, integer, missing, refus
 
 COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 KNOWN = frozenset({"limit", "starting_after", "ending_before", "created", "expand"})
-URLS = {"payment_intent": "/v1/payment_intents", "refund": "/v1/refunds"}
+URLS = {"payment_intent": "/v1/payment_intents", "refund": "/v1/refunds", "dispute": "/v1/disputes"}
 
 
-def list_objects(book: Book, kind: Literal["payment_intent", "refund"], params: Json) -> Json:
+def list_objects(book: Book, kind: Literal["payment_intent", "refund", "dispute"], params: Json) -> Json:
     """One page. Raises `WireError` for parameters that Stripe refuses."""
-    refuse_unknown(params, KNOWN | {"payment_intent", "charge"} if kind == "refund" else KNOWN)
+    refuse_unknown(params, KNOWN if kind == "payment_intent" else KNOWN | {"payment_intent", "charge"})
     limit = integer(params, "limit")
     if limit is not None and not 1 <= limit <= 100:
         raise WireError("Limit must be between 1 and 100.", code="parameter_invalid_integer", param="limit")

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from stack.stand_ins.stripe.book import Book
+from stack.stand_ins.stripe.disputes import Disputes
 from stack.stand_ins.stripe.faults import RefundFaults
 from stack.stand_ins.stripe.intents import ConflictError, Emit
 from stack.stand_ins.stripe.wire import Json, WireError, missing, new_id
@@ -31,8 +32,9 @@ class NewRefund(msgspec.Struct, frozen=True, kw_only=True):
 class Refunds:
     """Every refund in the book. Each method is one change inside `book.operation()`."""
 
-    def __init__(self, book: Book, emit: Emit) -> None:
+    def __init__(self, book: Book, emit: Emit, disputes: Disputes) -> None:
         self._book = book
+        self._disputes = disputes
         self._emit = emit
 
     def read(self, refund_id: str) -> Json:
@@ -50,6 +52,8 @@ class Refunds:
     def create(self, new: NewRefund, key: str | None, faults: RefundFaults) -> Json:
         """Give back at most what was captured and not yet given back. Raises `WireError` otherwise."""
         charge = self._charge(new)
+        if self._disputes.forbids_refund(charge):
+            raise WireError(f"Charge {charge['id']} has been charged back.", code="charge_disputed")
         left = charge["amount_captured"] - charge["amount_refunded"]
         if left <= 0:
             raise WireError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")

@@ -36,6 +36,11 @@ DEFAULT_EVENTS = frozenset(
         "refund.created",
         "refund.updated",
         "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
     }
 )
 """What the one endpoint is subscribed to, unless the command line says otherwise."""

@@ -1,0 +1,40 @@
+"""The steps of a dispute."""
+
+from collections.abc import Mapping
+
+from temporalio import activity
+
+from db.queries import disputes
+from domain.dispute import DisputeAttentionInput, DisputeFollowed, FollowDisputeInput
+from domain.payments import DisputeState, ProviderDispute
+from gateways.payments.protocol import PaymentProvider
+
+
+class Disputes:
+    """Asks how a dispute stands, and writes it."""
+
+    def __init__(self, providers: Mapping[str, PaymentProvider]) -> None:
+        self._providers = providers
+
+    @activity.defn(name="read_dispute")
+    async def read(self, dispute_id: str) -> ProviderDispute:
+        """The dispute as the provider has it now, by our row's id."""
+        provider, provider_dispute_id = await disputes.read_dispute_key(dispute_id)
+        return await self._providers[provider].read_dispute(provider_dispute_id)
+
+    @activity.defn(name="follow_dispute")
+    async def follow(self, request: FollowDisputeInput) -> DisputeFollowed:
+        """Write what the provider says to order, books and access, in one transaction; alarms when money is lost."""
+        followed = await disputes.follow_dispute(request.dispute_id, request.dispute)
+        if followed.state is DisputeState.LOST:
+            activity.logger.error("alarm: a dispute is lost", extra={"dispute_id": request.dispute_id})
+        return followed
+
+    @activity.defn(name="note_dispute_attention")
+    async def note_attention(self, request: DisputeAttentionInput) -> None:
+        """Show that a person is needed, or no longer is; alarms when it is news."""
+        if await disputes.set_dispute_attention(request.dispute_id, request.step) and request.step:
+            activity.logger.error(
+                "alarm: a dispute waits for a person",
+                extra={"dispute_id": request.dispute_id, "step": request.step},
+            )
