@@ -7,6 +7,7 @@ from api.codec import codec_router
 from api.docs import docs_page, openapi_json, problem_page
 from api.health import live, ready
 from api.identity.controller import IdentityController
+from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
 from api.purchases.controller import create_purchase, get_purchase
@@ -19,6 +20,9 @@ ROUTES: list[ControllerRouterHandler] = [
     IdentityController,
     SessionController,
     RecoveryController,
+    verify_email_page,
+    reset_password_page,
+    forgot_password_page,
     codec_router,
     live,
     ready,

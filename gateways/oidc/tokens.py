@@ -94,9 +94,11 @@ class IssuerKeys:
             raise ExternalTokenRefusedError from None
 
 
-@lru_cache(REMEMBERED_TOKENS)
 def key_id_and_issuer_of(token: str) -> tuple[str, str]:
-    """What a token *claims*, nothing checked: to know whose it may be. Raises `ExternalTokenRefusedError`."""
+    """What a token *claims*, nothing checked: to know whose it may be. Raises `ExternalTokenRefusedError`.
+
+    Not remembered: anybody could fill our memory with tokens of their own making.
+    """
     try:
         claimed = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
