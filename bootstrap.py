@@ -83,8 +83,10 @@ def login_issuer_of(settings: Settings) -> LoginIssuer | None:
 async def open_services(settings: Settings, *, for_worker: bool = False) -> AsyncIterator[Services]:
     """Open what API and worker need, and close it at the end.
 
-    Raises `OSError` when PostgreSQL does not answer and, for a worker, `OutageError` when Temporal does not.
+    Raises `SettingsError` when a server is not named, `OSError` when PostgreSQL does not answer and, for a worker,
+    `OutageError` when Temporal does not.
     """
+    settings.require_servers()
     codec = EncryptionCodec.from_setting(settings.payload_keys.get_secret_value())
     temporal = await connect_temporal(settings, codec, lazy=not for_worker)
     redis = Redis.from_pool(

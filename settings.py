@@ -129,6 +129,13 @@ class Settings(BaseSettings):
             raise ValueError("not a GSTIN of SELLER_STATE")
         return gstin
 
+    def require_servers(self) -> None:
+        """Raises `SettingsError`, naming what is missing, unless every server is named that a process speaks to."""
+        servers = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL")
+        missing = [name for name in servers if not getattr(self, name.lower())]
+        if missing:
+            raise SettingsError(f"Set {', '.join(missing)}, or use `make run`, which brings servers of its own.")
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the environment (and `.env`) once.
