@@ -5,7 +5,7 @@ or more series, unique for a financial year; CGST Act 2017 s. 34: a credit note 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -67,6 +67,12 @@ def financial_year(moment: datetime) -> int:
     return local.year if local.month >= FIRST_MONTH else local.year - 1
 
 
+def last_moment(year: int) -> datetime:
+    """The last microsecond of the financial year that began in `year`, in UTC."""
+    end = datetime(year + 1, FIRST_MONTH, 1, tzinfo=INVOICE_ZONE) - timedelta(microseconds=1)
+    return end.astimezone(UTC)
+
+
 def number_prefix(series: Series, year: int) -> str:
     """What stands before the seven digits of the serial: `INV/2627/`, nine characters."""
     return f"{series}/{year % 100:02d}{(year + 1) % 100:02d}/"
@@ -81,6 +87,8 @@ def taken_back(
     notes which add up to the invoice take back exactly its lines; the course's line has the remainder.
     """
     total = sum((line.amount for line in lines), Decimal(0))
+    # What goes beyond the invoice (a refund and a lost dispute over the same money) is a loss and no credit.
+    amount = max(min(amount, total - taken_before), Decimal(0))
 
     def taken(line: DocumentLine, until: Decimal) -> Decimal:
         return round_money(line.amount * until / total, currency)

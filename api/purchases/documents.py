@@ -28,7 +28,7 @@ class CreditNoteList(ApiStruct):
     operation_id="getInvoicePdf",
     tags=["Purchases"],
     media_type=PDF,
-    **requires(Permission.COURSE_ENROLL, "not_found", "not_invoiced"),
+    **requires(Permission.COURSE_ENROLL, "not_found", "not_invoiced", "service_unavailable"),
 )
 async def get_invoice_pdf(
     purchase_id: FromPath[str], services: NamedDependency[Services], subject: NamedDependency[Subject]
@@ -58,7 +58,7 @@ async def get_credit_notes(purchase_id: FromPath[str], subject: NamedDependency[
     operation_id="getCreditNotePdf",
     tags=["Purchases"],
     media_type=PDF,
-    **requires(Permission.COURSE_ENROLL, "not_found"),
+    **requires(Permission.COURSE_ENROLL, "not_found", "service_unavailable"),
 )
 async def get_credit_note_pdf(
     purchase_id: FromPath[str],

@@ -1,6 +1,5 @@
 """Credit notes: one for each refund of an invoice that was paid."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from db.queries.invoices import SERIAL, serial_arguments
@@ -27,22 +26,23 @@ async def issue_credit_note(refund_id: str, given_back_before: Decimal) -> None:
     lines = taken_back(
         await read_invoice_lines(invoice["id"]), invoice["currency"], invoice["amount"], given_back_before
     )
+    total = sum((line.amount for line in lines), Decimal(0))
+    if total == 0:
+        return
     net = sum((line.amount for line in lines if line.kind is LineKind.COURSE), Decimal(0))
-    issued_at = datetime.now(UTC)
     await fetch(
         f"WITH serial AS ({SERIAL}) INSERT INTO credit_notes"  # noqa: S608  # a constant of ours
         " (id, invoice_id, refund_id, number, currency, net, tax, total, lines, issued_at)"
-        " SELECT $5, $6, $7, serial.number, $8, $9, $10, $11, $12, $13 FROM serial",
-        *serial_arguments(Series.CREDIT_NOTE, issued_at),
+        " SELECT $6, $7, $8, serial.number, $9, $10, $11, $12, $13, serial.issued_at FROM serial",
+        *serial_arguments(Series.CREDIT_NOTE),
         new_id(),
         invoice["id"],
         refund_id,
         invoice["currency"],
         net,
-        invoice["amount"] - net,
-        invoice["amount"],
+        total - net,
+        total,
         as_json(lines),
-        issued_at,
     )
 
 

@@ -4,21 +4,23 @@ from datetime import UTC, datetime
 
 from db.sql import fetch
 from domain.identifiers import new_id
-from domain.invoice import Series, financial_year, number_prefix
+from domain.invoice import Series, financial_year, last_moment, number_prefix
 
 SERIAL = """
 INSERT INTO invoice_counters AS c (id, series, financial_year, last_serial) VALUES ($1, $2, $3, 1)
 ON CONFLICT (series, financial_year) DO UPDATE SET last_serial = c.last_serial + 1
-RETURNING $4 || lpad(last_serial::text, 7, '0') AS number
+RETURNING $4 || lpad(last_serial::text, 7, '0') AS number, LEAST(clock_timestamp(), $5) AS issued_at
 """
 """The next number, its counter's row locked until the transaction ends: whoever else issues waits here meanwhile. So
-it stands in the transaction's last statement, with nothing locked after it: no deadlock, and the shortest wait."""
+it stands in the transaction's last statement, with nothing locked after it: no deadlock, and the shortest wait. The
+date is read under the lock, so that later numbers have no earlier dates; past the year's end it is its last moment.
+"""
 
 
-def serial_arguments(series: Series, issued_at: datetime) -> tuple[str, str, int, str]:
-    """`$1` to `$4` of `SERIAL`."""
-    year = financial_year(issued_at)
-    return new_id(), series.value, year, number_prefix(series, year)
+def serial_arguments(series: Series) -> tuple[str, str, int, str, datetime]:
+    """`$1` to `$5` of `SERIAL`, in the financial year of now."""
+    year = financial_year(datetime.now(UTC))
+    return new_id(), series.value, year, number_prefix(series, year), last_moment(year)
 
 
 async def issue_invoice(order_id: str) -> None:
@@ -27,17 +29,15 @@ async def issue_invoice(order_id: str) -> None:
     A free course has no consideration, so it is no taxable supply and its invoice gets no number (CGST Act 2017 s. 7).
     Raises asyncpg's `CheckViolationError` after 9,999,999 invoices of one financial year.
     """
-    issued_at = datetime.now(UTC)
     issued = await fetch(
-        "UPDATE invoices SET status = 'paid', issued_at = $2 WHERE order_id = $1"
+        "UPDATE invoices SET status = 'paid', issued_at = COALESCE(issued_at, now()) WHERE order_id = $1"
         " RETURNING id, total > 0 AND number IS NULL AS needs_number",
         order_id,
-        issued_at,
     )
     if issued and issued[0]["needs_number"]:
         await fetch(
-            f"WITH serial AS ({SERIAL}) UPDATE invoices i SET number = serial.number FROM serial"  # noqa: S608  # ours
-            " WHERE i.id = $5",
-            *serial_arguments(Series.INVOICE, issued_at),
+            f"WITH serial AS ({SERIAL}) UPDATE invoices i SET number = serial.number, issued_at = serial.issued_at"  # noqa: S608  # ours
+            " FROM serial WHERE i.id = $6",
+            *serial_arguments(Series.INVOICE),
             issued[0]["id"],
         )

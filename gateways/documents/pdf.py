@@ -1,6 +1,7 @@
 """HTML to PDF: our own fonts, no resource from anywhere, the same bytes for the same HTML."""
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from xhtml2pdf import pisa
 from xhtml2pdf.config.resources import ResourceAccessPolicy
 from xhtml2pdf.default import DEFAULT_FONT
 
+from domain.errors import OutageError
 from gateways.documents.shaping import ShapingFont
 
 FONTS = Path(__file__).parent / "fonts"
@@ -26,16 +28,30 @@ class RenderingError(Exception):
     """A document cannot be made into a PDF: a defect of ours, with nothing of the document in its text."""
 
 
+MOST_WAITING = 20
+"""Documents that may wait for the thread, about a second; more would only wait for nobody."""
+
+# It quotes the HTML, names and all, at DEBUG and letters of it at WARNING.
+logging.getLogger("xhtml2pdf").setLevel(logging.CRITICAL)
+
+
 class PdfRenderer:
     """Renders on one thread of its own: the library is not made for several, and one document takes some 50 ms."""
 
     def __init__(self) -> None:
         _register_fonts()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pdf")
+        self._waiting = 0
 
     async def render(self, html: str) -> bytes:
-        """The PDF. Raises `RenderingError`."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _render, html)
+        """The PDF. Raises `RenderingError`, and `OutageError` when too many wait already."""
+        if self._waiting >= MOST_WAITING:
+            raise OutageError("documents_busy")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, _render, html)
+        finally:
+            self._waiting -= 1
 
     def close(self) -> None:
         """Let a running document finish."""

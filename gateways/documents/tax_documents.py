@@ -7,9 +7,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.gstin import STATE_NUMBERS
 from domain.invoice import INVOICE_ZONE, DocumentLine, TaxDocument
+from domain.places import STATE_NAMES
 from domain.purchase import LineKind
 from gateways.documents.pdf import PdfRenderer
-from gateways.messaging.wording import day, money
+from gateways.messaging.wording import day, money, one_line
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -39,11 +40,12 @@ def html_of(document: TaxDocument) -> str:
     against = document.against
     return _TEMPLATES.get_template("tax-document.html").render(
         document=document,
+        buyer_name=one_line(document.buyer.name),
         title="Credit note" if against else "Tax invoice",
         date=day(document.issued_at.astimezone(INVOICE_ZONE).date(), "en"),
         against_date=day(against.issued_at.astimezone(INVOICE_ZONE).date(), "en") if against else None,
         seller_state=_state(document.seller.state),
-        buyer_place=f"{document.buyer.state}, {document.buyer.country}",
+        buyer_place=f"{STATE_NAMES.get(document.buyer.state, document.buyer.state)}, {document.buyer.country}",
         place_of_supply=_place_of_supply(document),
         lines=[_line(line, document.currency) for line in document.lines],
         total_label="Given back, taxes included" if against else "Total, taxes included",
@@ -53,7 +55,8 @@ def html_of(document: TaxDocument) -> str:
 
 
 def _state(code: str) -> str:
-    return f"{code} ({STATE_NUMBERS[code]})" if code in STATE_NUMBERS else code
+    """Its name and code, as CGST Rules 2017, rule 46 (e) and (n) want them."""
+    return f"{STATE_NAMES[code]} ({STATE_NUMBERS[code]})" if code in STATE_NUMBERS else code
 
 
 def _place_of_supply(document: TaxDocument) -> str:
@@ -66,8 +69,9 @@ def _place_of_supply(document: TaxDocument) -> str:
 def _line(line: DocumentLine, currency: str) -> dict[str, str]:
     rate = f"{(line.rate * 100).normalize():f} %" if line.rate is not None else ""
     is_course = line.kind is LineKind.COURSE
+    description = one_line(line.description)
     return {
-        "description": f"{line.description} (taxable value)" if is_course else line.description,
+        "description": f"{description} (taxable value)" if is_course else description,
         "sac": line.sac or "",
         "rate": rate,
         "amount": money(line.amount, currency),

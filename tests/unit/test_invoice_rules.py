@@ -1,6 +1,6 @@
 """Invoices: financial years, numbers, GSTINs, and credit notes that agree with the invoice and with the ledger."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.gstin import STATE_NUMBERS, is_gstin_of
-from domain.invoice import DocumentLine, Series, financial_year, number_prefix, taken_back
+from domain.invoice import DocumentLine, Series, financial_year, last_moment, number_prefix, taken_back
 from domain.ledger import Account, refund, sale
 from domain.money import SOLD_IN, from_minor, to_minor
 from domain.places import INDIAN_STATES
@@ -30,6 +30,22 @@ LONGEST_NUMBER = 16
 )
 def test_the_financial_year_turns_at_midnight_in_kolkata(moment: datetime, year: int) -> None:
     assert financial_year(moment) == year
+
+
+@pytest.mark.parametrize("year", [2026, 2099])
+def test_a_financial_year_ends_in_its_last_moment(year: int) -> None:
+    assert financial_year(last_moment(year)) == year
+    assert financial_year(last_moment(year) + timedelta(microseconds=1)) == year + 1
+
+
+def test_a_credit_note_never_takes_back_more_than_the_invoice() -> None:
+    lines = [
+        DocumentLine(LineKind.COURSE, "Course", Decimal("100.00")),
+        DocumentLine(LineKind.TAX, "IGST", Decimal(18)),
+    ]
+    note = taken_back(lines, "INR", Decimal(60), Decimal(100))
+    assert sum(line.amount for line in note) == Decimal(18)
+    assert sum(line.amount for line in taken_back(lines, "INR", Decimal(60), Decimal(200))) == 0
 
 
 @pytest.mark.parametrize(("series", "year", "prefix"), [("INV", 2026, "INV/2627/"), ("CRN", 2099, "CRN/9900/")])
