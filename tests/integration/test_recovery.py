@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
@@ -13,9 +14,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.messages import Messages
 from bootstrap import Services, activities_of
+from db.queries.identity import open_session
 from db.sql import fetch, fetch_one
+from db.transaction import transaction
 from domain.email_links import LinkPurpose, LinkTokens
-from domain.errors import OutageError
+from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import message_workflow_id, new_id
 from domain.signing_keys import signing_keys
 from stack.embedded import EmbeddedStack
@@ -424,3 +427,62 @@ async def test_a_session_that_ended_changes_no_password(http: httpx.AsyncClient,
     answer = await http.post(f"{AUTH}/password", json=body, headers=bearer(pair["accessToken"]))
     assert answer.status_code == 401
     assert await can_log_in(http, person, PASSWORD)
+
+
+async def until_something_waits_for(lock: str) -> None:
+    """Until a statement with these words waits for another's lock."""
+    async with asyncio.timeout(10):
+        while not await fetch(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1", f"%{lock}%"
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_login_waits_for_a_reset_under_way_and_opens_nothing(new_person: NewPerson) -> None:
+    person, end = await new_person(), datetime.now(UTC) + timedelta(days=1)
+    waits = asyncio.Event()
+
+    async def under_way() -> None:
+        async with transaction():
+            await fetch("UPDATE users SET password_changed_at = now() WHERE id = $1", person.id)
+            await waits.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(under_way())
+        login = group.create_task(refusal_of(open_session(person.id, new_id(), end)))
+        await until_something_waits_for("FOR SHARE")
+        waits.set()
+    assert login.result() == "credentials_refused"
+    assert await fetch("SELECT 1 FROM auth_sessions WHERE user_id = $1", person.id) == []
+
+
+async def test_a_reset_waits_for_a_login_under_way_and_ends_it(
+    http: httpx.AsyncClient, mails: Mails, new_person: NewPerson
+) -> None:
+    person, end = await new_person(), datetime.now(UTC) + timedelta(days=1)
+    await ask_for_reset(http, person.email)
+    token = await mails.token(person.email)
+    waits = asyncio.Event()
+
+    async def under_way() -> str:
+        async with transaction():
+            session_id = await open_session(person.id, new_id(), end)
+            await waits.wait()
+        return session_id
+
+    async with asyncio.TaskGroup() as group:
+        opened = group.create_task(under_way())
+        done = group.create_task(reset(http, token))
+        await until_something_waits_for("UPDATE users")
+        waits.set()
+    assert done.result() == (204, "")
+    row = await fetch_one("SELECT revoked_reason FROM auth_sessions WHERE id = $1", opened.result())
+    assert row is not None
+    assert row["revoked_reason"] == "password_reset"
+
+
+async def refusal_of(work: Awaitable[object]) -> str:
+    """The code of the refusal that this ends with."""
+    with pytest.raises(BusinessRefusalError) as refusal:
+        await work
+    return refusal.value.code
