@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from api.app import create_app
 from bootstrap import Services, login_issuer_of
+from db.queries.external_identities import follow_claim, user_of_identity
 from db.sql import fetch, fetch_one
 from domain.identifiers import new_id
 from domain.roles import Role
@@ -289,6 +291,17 @@ async def test_roles_follow_the_newest_token(world: World, issuer: StandInIssuer
     assert (await world.http.post("/codec/decode", **body)).status_code == 403
     assert await trail_of(me["id"]) == ["login.first_seen", "user.roles_changed"]
     assert (await world.me(issuer.token(subject)))["roles"] == ["Student"], "no role that we know"
+
+
+async def test_of_tokens_at_once_the_newest_counts(world: World, issuer: StandInIssuer) -> None:
+    """Both requests have read the user before either has written: the statement itself must tell old from new."""
+    subject, now = new_id(), int(time.time())
+    await world.me(issuer.token(subject, iat=now - 30))
+    user = await user_of_identity(issuer.url, subject)
+    assert user is not None
+    newer, older = [datetime.fromtimestamp(now - age, UTC) for age in (10, 20)]
+    assert await follow_claim(user, [Role.DOCTOR], newer) == [Role.DOCTOR]
+    assert await follow_claim(user, [Role.SUPER_ADMIN], older) == [Role.DOCTOR]
 
 
 @pytest.mark.parametrize("realm_access", [None, [], "doctor", {"roles": None}, {"roles": [1, None, {}]}, {"roles": {}}])
