@@ -1,5 +1,6 @@
 """The few lines of ASGI that the stand-ins need; plain, since they must not be a benchmark's bottleneck."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -38,6 +39,14 @@ class Request:
         """A header by its lower-case name."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    async def gone_within(self, seconds: float) -> bool:
+        """Wait so long for the client to close the connection; whether it did."""
+        try:
+            await asyncio.wait_for(self.gone(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def gone(self) -> None:
         """Return once the client has closed the connection."""

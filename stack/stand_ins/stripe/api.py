@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from stack.stand_ins.book import Book, StoredAnswer
+from stack.stand_ins.faults import ApiFault, Faults, Operation
 from stack.stand_ins.http import Answer, Request
-from stack.stand_ins.stripe.book import Book, StoredAnswer
 from stack.stand_ins.stripe.disputes import Disputes
-from stack.stand_ins.stripe.faults import ApiFault, Faults, Operation
 from stack.stand_ins.stripe.intents import Intents
 from stack.stand_ins.stripe.listing import list_objects
 from stack.stand_ins.stripe.parameters import intent_changes, new_intent, new_refund
@@ -106,7 +106,7 @@ class StripeApi:
                 raise server_error()
             if fault.kind == "refuse":
                 raise WireError("The request was refused.")
-            if await _gone_within(request, fault.seconds):
+            if await request.gone_within(fault.seconds):
                 return None
         return _answer(200, msgspec.json.encode(found), request_id)
 
@@ -129,7 +129,7 @@ class StripeApi:
             if key is not None:
                 self._book.store_answer(key, stored)
         await self._book.committed()
-        if fault is not None and fault.kind == "charge_then_hang" and await _gone_within(request, fault.seconds):
+        if fault is not None and fault.kind == "charge_then_hang" and await request.gone_within(fault.seconds):
             return None
         return _answer(stored.status, stored.body, request_id, key=key)
 
@@ -209,14 +209,6 @@ def _refused(operation: Operation) -> WireError:
     if operation == "create_payment":
         return WireError("Your card was declined.", status=402, kind="card_error", code="card_declined")
     return WireError("The request was refused.")
-
-
-async def _gone_within(request: Request, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(request.gone(), seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 def _unknown_route(request: Request) -> WireError:

@@ -6,8 +6,9 @@ Rules: https://docs.stripe.com/api/disputes/object and https://docs.stripe.com/d
 import time
 from typing import Literal
 
-from stack.stand_ins.stripe.book import Book
-from stack.stand_ins.stripe.intents import ConflictError, Emit
+from stack.stand_ins.book import Book
+from stack.stand_ins.controls import ConflictError
+from stack.stand_ins.stripe.intents import Emit
 from stack.stand_ins.stripe.wire import Json, missing, new_id
 
 DAYS_FOR_EVIDENCE = 9
@@ -82,7 +83,7 @@ class Disputes:
         }
         charge["disputed"] = True
         self._book.update(charge)
-        self._book.insert("dispute", dispute)
+        self._book.insert("dispute", dispute, root=intent_id, created=now)
         self._emit("charge.dispute.created", dispute)
         if not inquiry:
             self._move_money(dispute, -wanted, "charge.dispute.funds_withdrawn")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from stack.stand_ins.stripe.book import Book
+from stack.stand_ins.book import Book
+from stack.stand_ins.controls import ConflictError
 from stack.stand_ins.stripe.wire import Json, WireError, missing, new_id
 
 Emit = Callable[[str, Json], None]
@@ -21,10 +22,6 @@ CANCELABLE = (
     "requires_action",
 )
 PAYABLE = ("requires_payment_method", "requires_confirmation", "requires_action", "processing")
-
-
-class ConflictError(Exception):
-    """A test control asks for what this object's state does not allow."""
 
 
 class NewIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +78,14 @@ class Intents:
             "receipt_email": new.receipt_email,
             "status": "requires_payment_method",
         }
-        self._book.insert("payment_intent", intent, key)
+        self._book.insert(
+            "payment_intent",
+            intent,
+            root=intent["id"],
+            order_id=intent["metadata"].get("order_id"),
+            created=intent["created"],
+            key=key,
+        )
         self._emit("payment_intent.created", intent)
         return intent
 
@@ -176,7 +180,7 @@ class Intents:
             "refunded": False,
             "status": "succeeded" if paid else "failed",
         }
-        self._book.insert("charge", charge)
+        self._book.insert("charge", charge, root=charge["payment_intent"], created=charge["created"])
         return charge
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stack.stand_ins.stripe.book import Book
+from stack.stand_ins.book import Book
 from stack.stand_ins.stripe.wire import Json, WireError, integer, missing, refuse_unknown
 
 COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -19,7 +19,7 @@ def list_objects(book: Book, kind: Literal["payment_intent", "refund", "dispute"
     size = 10 if limit is None else limit
     conditions = _created(params.get("created"))
     if params.get("payment_intent"):
-        conditions.append(("payment_intent = ?", params["payment_intent"]))
+        conditions.append(("root = ?", params["payment_intent"]))
     if params.get("charge"):
         conditions.append(("json_extract(body, '$.charge') = ?", params["charge"]))
     for name, comparison in (("starting_after", "<"), ("ending_before", ">")):

@@ -10,10 +10,11 @@ from typing import Literal
 
 import msgspec
 
-from stack.stand_ins.stripe.book import Book
+from stack.stand_ins.book import Book
+from stack.stand_ins.controls import ConflictError
+from stack.stand_ins.faults import RefundFaults
 from stack.stand_ins.stripe.disputes import Disputes
-from stack.stand_ins.stripe.faults import RefundFaults
-from stack.stand_ins.stripe.intents import ConflictError, Emit
+from stack.stand_ins.stripe.intents import Emit
 from stack.stand_ins.stripe.wire import Json, WireError, missing, new_id
 
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
@@ -78,7 +79,7 @@ class Refunds:
             "reason": new.reason,
             "status": "succeeded" if faults.mode == "succeed" else "pending",
         }
-        self._book.insert("refund", refund, key)
+        self._book.insert("refund", refund, root=refund["payment_intent"], created=refund["created"], key=key)
         if faults.mode == "fail_later":
             due = time.time() + faults.delay_ms / 1000
             self._book.fail_later(refund["id"], due)

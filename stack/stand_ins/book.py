@@ -1,4 +1,4 @@
-"""The stand-in's durable book in SQLite: objects, stored answers, webhook deliveries, refunds to settle later.
+"""A provider's durable book in SQLite: objects, stored answers, webhook deliveries, refunds to settle later.
 
 Writes of one turn of the event loop share one commit; nothing is answered before `committed()`. WAL with
 `synchronous=NORMAL` survives a killed process (not a power cut).
@@ -10,19 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import msgspec
 
-from stack.stand_ins.stripe.wire import Json
+Json = dict[str, Any]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
-    payment_intent TEXT, order_id TEXT, idempotency_key TEXT, body BLOB NOT NULL
+    root TEXT NOT NULL, order_id TEXT, idempotency_key TEXT, body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
-CREATE INDEX IF NOT EXISTS objects_payment_intent ON objects (payment_intent, kind);
+CREATE INDEX IF NOT EXISTS objects_root ON objects (root, kind);
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL,
     request_id TEXT NOT NULL, stored_at REAL NOT NULL
@@ -39,8 +39,6 @@ CREATE TABLE IF NOT EXISTS later_refunds (refund TEXT PRIMARY KEY, due REAL NOT 
 
 KEY_LIFETIME_SECONDS = 24 * 60 * 60
 """How long Stripe remembers an idempotency key (https://docs.stripe.com/api/idempotent_requests)."""
-
-Kind = Literal["payment_intent", "charge", "refund", "dispute"]
 
 
 class StoredAnswer(msgspec.Struct, frozen=True):
@@ -67,7 +65,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Book:
-    """All that this Stripe knows. Used from one event loop only."""
+    """All that this provider knows. Used from one event loop only."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +73,9 @@ class Book:
         self._sql.execute("PRAGMA journal_mode=WAL")
         self._sql.execute("PRAGMA synchronous=NORMAL")
         self._sql.execute("PRAGMA wal_autocheckpoint=4000")
+        if any(row[1] == "payment_intent" for row in self._sql.execute("PRAGMA table_info(objects)")):
+            # A developer's book from before there were two providers.
+            self._sql.execute("ALTER TABLE objects RENAME COLUMN payment_intent TO root")
         self._sql.executescript(SCHEMA)
         self._commit: asyncio.Future[None] | None = None
         self._after_commit: list[Callable[[], None]] = []
@@ -129,17 +130,23 @@ class Book:
         for action in actions:
             action()
 
-    def insert(self, kind: Kind, thing: Json, key: str | None = None) -> None:
-        """Write a new object, with the idempotency key that made it."""
+    def insert(
+        self, kind: str, thing: Json, *, root: str, order_id: str | None = None, created: int, key: str | None = None
+    ) -> None:
+        """Write a new object, with the idempotency key that made it.
+
+        `root` is the object that a purchase begins with, itself or the one that this belongs to; `order_id` is the
+        shop's own order.
+        """
         self._sql.execute(
-            "INSERT INTO objects (id, kind, created, payment_intent, order_id, idempotency_key, body)"
+            "INSERT INTO objects (id, kind, created, root, order_id, idempotency_key, body)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 thing["id"],
                 kind,
-                thing["created"],
-                thing["id"] if kind == "payment_intent" else thing.get("payment_intent"),
-                thing.get("metadata", {}).get("order_id"),
+                created,
+                root,
+                order_id,
                 key,
                 msgspec.json.encode(thing),
             ),
@@ -147,22 +154,19 @@ class Book:
 
     def update(self, thing: Json) -> None:
         """Overwrite an object that exists."""
-        self._sql.execute(
-            "UPDATE objects SET body = ?, order_id = ? WHERE id = ?",
-            (msgspec.json.encode(thing), thing.get("metadata", {}).get("order_id"), thing["id"]),
-        )
+        self._sql.execute("UPDATE objects SET body = ? WHERE id = ?", (msgspec.json.encode(thing), thing["id"]))
 
-    def get(self, kind: Kind, wanted: str) -> Json | None:
+    def get(self, kind: str, wanted: str) -> Json | None:
         """The object, or `None`."""
         row = self._sql.execute("SELECT body FROM objects WHERE id = ? AND kind = ?", (wanted, kind)).fetchone()
         return None if row is None else _json(row[0])
 
-    def position(self, kind: Kind, wanted: str) -> int | None:
+    def position(self, kind: str, wanted: str) -> int | None:
         """Where the object stands in the order of creation."""
         row = self._sql.execute("SELECT seq FROM objects WHERE id = ? AND kind = ?", (wanted, kind)).fetchone()
         return None if row is None else int(row[0])
 
-    def page(self, kind: Kind, conditions: list[tuple[str, object]], limit: int, *, forward: bool) -> list[Json]:
+    def page(self, kind: str, conditions: list[tuple[str, object]], limit: int, *, forward: bool) -> list[Json]:
         """Up to `limit` objects under SQL conditions of ours, newest first (`forward`: those nearest above)."""
         where = " AND ".join(["kind = ?", *(text for text, _ in conditions)])
         rows = self._sql.execute(
@@ -172,13 +176,9 @@ class Book:
         found = [_json(row[0]) for row in rows]
         return found[::-1] if forward else found
 
-    def everything(self, kind: Kind, order_id: str | None = None) -> list[Json]:
-        """Every object oldest first, each with its `idempotency_key`; of one order's payments when it is named."""
-        of_order = (
-            " AND payment_intent IN (SELECT id FROM objects WHERE kind = 'payment_intent' AND order_id = ?)"
-            if order_id is not None
-            else ""
-        )
+    def everything(self, kind: str, order_id: str | None = None) -> list[Json]:
+        """Every object oldest first, each with its `idempotency_key`; of one of the shop's orders when it is named."""
+        of_order = " AND root IN (SELECT root FROM objects WHERE order_id = ?)" if order_id is not None else ""
         rows = self._sql.execute(
             f"SELECT body, idempotency_key FROM objects WHERE kind = ?{of_order} ORDER BY seq",  # noqa: S608
             (kind,) if order_id is None else (kind, order_id),

@@ -18,13 +18,13 @@ class PostError(Exception):
 class Poster:
     """Posts to one URL; idle connections are kept and reused."""
 
-    def __init__(self, url: str, timeout_seconds: float) -> None:
+    def __init__(self, url: str, timeout_seconds: float, agent: str) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._tls = parts.scheme == "https"
         self._port = parts.port or (443 if self._tls else 80)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._head = f"POST {target} HTTP/1.1\r\nhost: {parts.netloc}\r\nuser-agent: Stripe/1.0 (stand-in)\r\n"
+        self._head = f"POST {target} HTTP/1.1\r\nhost: {parts.netloc}\r\nuser-agent: {agent}\r\n"
         self._timeout = timeout_seconds
         self._idle: list[Connection] = []
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Operation = Literal["create_payment", "create_refund", "cancel", "update", "read", "list"]
+Operation = Literal["create_payment", "create_refund", "capture", "cancel", "update", "read", "list"]
 """`read` and `list` cover payments, refunds and disputes alike."""
 
 ApiFaultKind = Literal[
@@ -14,7 +14,7 @@ ApiFaultKind = Literal[
 """`error_500_before`: nothing happens, 500. `charge_then_500`: it is done, 500; both are stored under the key and
 replayed. `charge_then_hang`: it is done and stored, the answer is withheld. `hang_then_charge`: nothing happens for
 `seconds`, then it is done, even if the client has gone (the same key meanwhile: 409). `refuse`: 402 `card_declined`
-for a payment, 400 otherwise, stored. `rate_limit`: 429, nothing happens."""
+for a payment, 400 otherwise, stored. `rate_limit`: 429, nothing happens. Razorpay keeps no answer but a refund's."""
 
 Forgery = Literal["altered", "wrong_secret", "stale"]
 FORGERIES: tuple[Forgery, ...] = ("altered", "wrong_secret", "stale")

@@ -1,69 +1,57 @@
 """Events, and their signed delivery by HTTP until the other side says 2xx.
 
-https://docs.stripe.com/webhooks (signature, retries, no promise of order or of once). The backoff is seconds where
-Stripe's is minutes, so that a demonstration recovers while one looks on.
+Providers promise neither order nor once (https://docs.stripe.com/webhooks, https://razorpay.com/docs/webhooks/best-practices).
+The backoff is seconds where theirs is minutes, so that a demonstration recovers while one looks on.
 """
 
 import asyncio
-import hmac
 import time
-from hashlib import sha256
+from typing import Protocol
 
 import msgspec
 
-from stack.stand_ins.stripe.book import Book, Delivery
-from stack.stand_ins.stripe.faults import Faults
-from stack.stand_ins.stripe.posting import Poster, PostError
-from stack.stand_ins.stripe.wire import Json, new_id
+from stack.stand_ins.book import Book, Delivery, Json
+from stack.stand_ins.faults import Faults
+from stack.stand_ins.posting import Poster, PostError
 
-API_VERSION = "2025-03-31.basil"
 BACKOFF_SECONDS = (1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60)
 """Waits after each failed attempt; then the delivery is `failed` (and may be resent by hand)."""
 ATTEMPT_TIMEOUT_SECONDS = 10
 AT_ONCE = 32
 """Deliveries in flight."""
-STALE_SECONDS = 600
-"""Age of a `stale` forgery: twice the tolerance that Stripe's libraries use."""
-
-DEFAULT_EVENTS = frozenset(
-    {
-        "payment_intent.created",
-        "payment_intent.succeeded",
-        "payment_intent.payment_failed",
-        "payment_intent.processing",
-        "payment_intent.canceled",
-        "charge.refunded",
-        "refund.created",
-        "refund.updated",
-        "refund.failed",
-        "charge.dispute.created",
-        "charge.dispute.updated",
-        "charge.dispute.closed",
-        "charge.dispute.funds_withdrawn",
-        "charge.dispute.funds_reinstated",
-    }
-)
-"""What the one endpoint is subscribed to, unless the command line says otherwise."""
 
 
-def signature_header(body: bytes, secret: str, timestamp: int) -> str:
-    """`Stripe-Signature` of a body (https://docs.stripe.com/webhooks/signature)."""
-    mac = hmac.new(secret.encode(), b"%d." % timestamp + body, sha256)
-    return f"t={timestamp},v1={mac.hexdigest()}"
+class EventFormat(Protocol):
+    """How a provider words and signs its events."""
+
+    agent: str
+    """`User-Agent` of its webhooks."""
+
+    def event(self, event_type: str, thing: Json) -> tuple[str, bytes]:
+        """A new event's id and body."""
+        ...
+
+    def about(self, body: bytes) -> str:
+        """The id of the object that an event is about."""
+        ...
+
+    def signed(self, delivery: Delivery) -> tuple[bytes, dict[str, str]]:
+        """Body and headers as the delivery's sort wants them: `genuine`, or a way of forging."""
+        ...
 
 
 class Webhooks:
     """Plans, signs and sends. Planning happens inside `book.operation()`, sending after its commit."""
 
-    def __init__(self, book: Book, faults: Faults, *, url: str, secret: str, subscribed: frozenset[str]) -> None:
+    def __init__(self, book: Book, faults: Faults, form: EventFormat, *, url: str, subscribed: frozenset[str]) -> None:
         self._book = book
         self._faults = faults
         self._url = url
-        self._secret = secret
+        self._form = form
         self._subscribed = subscribed
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
-        self._poster = Poster(url, ATTEMPT_TIMEOUT_SECONDS)
+        self._poster = Poster(url, ATTEMPT_TIMEOUT_SECONDS, form.agent)
 
     def resume(self) -> None:
         """Go on with what an earlier process left in the queue."""
@@ -81,20 +69,7 @@ class Webhooks:
         """Plan the deliveries of one event, as the faults want them."""
         if not self._url or event_type not in self._subscribed:
             return
-        event_id = new_id("evt")
-        body = msgspec.json.encode(
-            {
-                "id": event_id,
-                "object": "event",
-                "api_version": API_VERSION,
-                "created": int(time.time()),
-                "data": {"object": thing},
-                "livemode": False,
-                "pending_webhooks": 1,
-                "request": {"id": None, "idempotency_key": None},
-                "type": event_type,
-            }
-        )
+        event_id, body = self._form.event(event_type, thing)
         for planned in self._faults.deliveries():
             delivery = self._book.add_delivery(
                 event_id,
@@ -120,6 +95,22 @@ class Webhooks:
         )
         return 1
 
+    def report(self, event_id: str | None) -> list[Json]:
+        """Every delivery, or those of one event, with its attempts."""
+        return [
+            {
+                "event_id": d.event_id,
+                "type": d.event_type,
+                "object": self._form.about(d.body),
+                "sort": d.sort,
+                "state": d.state,
+                "attempts": d.attempts,
+                "statuses": d.statuses,
+                "next_attempt_in_seconds": max(0.0, d.due - time.time()) if d.state == "pending" else None,
+            }
+            for d in self._book.deliveries(event_id=event_id)
+        ]
+
     def _after_commit(self, delivery: Delivery) -> None:
         self._book.after_commit(lambda: self._schedule(delivery))
 
@@ -140,25 +131,12 @@ class Webhooks:
                 self._book.record_attempt(delivery)
 
     async def _attempt(self, delivery: Delivery) -> str:
-        body, header = self._signed(delivery)
-        headers = {"content-type": "application/json; charset=utf-8", "stripe-signature": header}
+        body, signature = self._form.signed(delivery)
+        headers = {"content-type": "application/json; charset=utf-8", **signature}
         try:
             return str(await self._poster.post(body, headers))
         except PostError as error:
             return str(error)
-
-    def _signed(self, delivery: Delivery) -> tuple[bytes, str]:
-        now = int(time.time())
-        match delivery.sort:
-            case "altered":
-                return _altered(delivery.body), signature_header(delivery.body, self._secret, now)
-            case "wrong_secret":
-                altered = _altered(delivery.body)
-                return altered, signature_header(altered, "whsec_of_somebody_else", now)
-            case "stale":
-                return delivery.body, signature_header(delivery.body, self._secret, now - STALE_SECONDS)
-            case _:
-                return delivery.body, signature_header(delivery.body, self._secret, now)
 
 
 def _after(delivery: Delivery, status: str) -> Delivery:
@@ -173,16 +151,3 @@ def _after(delivery: Delivery, status: str) -> Delivery:
     return msgspec.structs.replace(
         delivery, state=state, due=due, attempts=attempts, statuses=[*delivery.statuses, status]
     )
-
-
-def _altered(body: bytes) -> bytes:
-    """The event as a thief would like it: a new id, and the payment succeeded in full."""
-    event: Json = msgspec.json.decode(body)
-    event["id"] = new_id("evt")
-    thing = event["data"]["object"]
-    if thing["object"] == "payment_intent":
-        event["type"] = "payment_intent.succeeded"
-        thing.update(status="succeeded", amount_received=thing["amount"])
-    else:
-        thing["amount"] = thing["amount"] * 10
-    return msgspec.json.encode(event)
