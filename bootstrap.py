@@ -30,6 +30,7 @@ from gateways.messaging.smtp import SmtpSender
 from gateways.oidc.issuer import LoginIssuer
 from gateways.oidc.tokens import Trust
 from gateways.payments.protocol import PaymentProvider
+from gateways.payments.razorpay import RazorpayPayments
 from gateways.payments.stripe import StripePayments
 from gateways.temporal.client import temporal_client
 from gateways.temporal.codec import EncryptionCodec
@@ -99,6 +100,13 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
     stripe = StripePayments(
         settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS
     )
+    razorpay = RazorpayPayments(
+        settings.razorpay_api_base,
+        settings.razorpay_key_id,
+        settings.razorpay_key_secret.get_secret_value(),
+        PROVIDER_TIMEOUT_SECONDS,
+    )
+    providers: dict[str, PaymentProvider] = {stripe.name: stripe, razorpay.name: razorpay}
     email = SmtpSender(settings.smtp_url)
     tax_documents = TaxDocuments()
     login_issuer = login_issuer_of(settings)
@@ -111,7 +119,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
             codec=codec,
             stories=stories,
             delivery=EventDelivery(stories),
-            providers={stripe.name: stripe},
+            providers=providers,
             email=email,
             tax_documents=tax_documents,
             login_issuer=login_issuer,
@@ -120,6 +128,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         await disconnect()
         await redis.aclose()
         await stripe.close()
+        await razorpay.close()
         await email.close()
         tax_documents.close()
         if login_issuer is not None:
@@ -151,6 +160,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         purchases.reserve,
         purchases.open_checkout,
         purchases.read_charge,
+        purchases.take_payment,
         purchases.cancel_charge,
         purchases.settle,
         purchases.close_order,

@@ -16,6 +16,9 @@ DEVELOPMENT_SECRETS = {
     "STRIPE_SECRET_KEY": "sk_test_development_only",
     "STRIPE_PUBLISHABLE_KEY": "pk_test_development_only",
     "STRIPE_WEBHOOK_SECRET": "whsec_development_only",
+    "RAZORPAY_KEY_ID": "rzp_test_development_only",
+    "RAZORPAY_KEY_SECRET": "razorpay_key_secret_development_only",
+    "RAZORPAY_WEBHOOK_SECRET": "razorpay_webhook_secret_development_only",
     "JWT_KEYS": "dev:development-only-signing-key-0123456789abcdef",
     "PAYLOAD_KEYS": "dev:ZGV2ZWxvcG1lbnQtb25seS1wYXlsb2FkLWtleS0zMmI=",
 }
@@ -63,6 +66,11 @@ class Settings(BaseSettings):
     stripe_publishable_key: str = DEVELOPMENT_SECRETS["STRIPE_PUBLISHABLE_KEY"]
     stripe_webhook_secret: SecretStr = SecretStr(DEVELOPMENT_SECRETS["STRIPE_WEBHOOK_SECRET"])
 
+    razorpay_api_base: str = "https://api.razorpay.com"
+    razorpay_key_id: str = DEVELOPMENT_SECRETS["RAZORPAY_KEY_ID"]
+    razorpay_key_secret: SecretStr = SecretStr(DEVELOPMENT_SECRETS["RAZORPAY_KEY_SECRET"])
+    razorpay_webhook_secret: SecretStr = SecretStr(DEVELOPMENT_SECRETS["RAZORPAY_WEBHOOK_SECRET"])
+
     smtp_url: str = ""
     mail_from: str = "Academy <no-reply@academy.example>"
 
@@ -82,6 +90,7 @@ class Settings(BaseSettings):
     temporal_port: int = 7233
     temporal_ui_port: int = 8233
     stripe_stand_in_port: int = 12111
+    razorpay_stand_in_port: int = 12113
     smtp_port: int = 1025
     inbox_port: int = 8025
 

@@ -62,7 +62,7 @@ class EventDelivery:
                 return await self._stories.tell_purchase(payment.order_id, payment)
             except StoryClosedError:
                 # Its story ended between our look and our signal, or an operator terminated it.
-                if payment.state is not PaymentState.SUCCEEDED:
+                if payment.state not in (PaymentState.SUCCEEDED, PaymentState.AUTHORIZED):
                     return None
                 destination = Destination.LATE_PAYMENT
         if destination is Destination.LATE_PAYMENT:

@@ -8,9 +8,6 @@ from domain.errors import AnsweredFaultError
 
 T = TypeVar("T")
 
-KEY_IS_SURE = timedelta(hours=23)
-"""Stripe prunes keys after at least 24 hours ("Idempotent requests"); an hour less, for clocks and long calls."""
-
 MOST_KEYS = 100
 """How many stored faults one try walks over before it leaves the rest to a person: more than a day of outage makes."""
 
@@ -19,15 +16,17 @@ async def make_once(
     create: Callable[[int], Awaitable[T]],
     find: Callable[[], Awaitable[T | None]],
     first_asked_at: datetime,
+    keys_last: timedelta,
 ) -> T:
     """Create the object under its first key, or answer with the one that exists.
 
     A time-out is simply raised: the next try uses the same key, which the provider answers with the same object.
     An answered 5xx is looked behind and raised, too; the next try meets it again as a replay, looks for the object,
     and goes on with the next key. So a try uses up one key at most, and nothing has to be remembered in between.
+    `keys_last` is how long the provider is sure to remember a key; when that is no time at all, each try looks first.
     Raises what `create` and `find` raise.
     """
-    may_exist = datetime.now(UTC) - first_asked_at > KEY_IS_SURE
+    may_exist = not keys_last or datetime.now(UTC) - first_asked_at > keys_last
     for attempt in range(1, MOST_KEYS):
         if may_exist and (found := await find()) is not None:
             return found

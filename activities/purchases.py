@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 from temporalio import activity
 
 from activities.once import make_once
@@ -43,6 +44,7 @@ class Purchases:
             create=lambda attempt: provider.create_payment(new, charge_key(request.order_id, attempt)),
             find=lambda: self._find(request),
             first_asked_at=request.ordered_at,
+            keys_last=provider.payment_keys_last,
         )
         await orders.note_checkout(request.order_id, payment.payment_id)
         return payment
@@ -53,6 +55,12 @@ class Purchases:
         if request.payment_id is None:
             return _charge(await self._find(request))
         return _charge(await self._providers[request.provider].read_payment(request.payment_id))
+
+    @activity.defn(name="take_payment")
+    async def take_payment(self, payment: ProviderPayment) -> ProviderPayment:
+        """A payment that a bank has authorised, captured if it still can be."""
+        taken = await self._providers[payment.provider].read_payment(payment.payment_id)
+        return msgspec.structs.replace(taken, order_id=payment.order_id)
 
     @activity.defn(name="cancel_charge")
     async def cancel_charge(self, request: CheckoutInput) -> Charge:
@@ -99,7 +107,8 @@ def _charge(payment: ProviderPayment | None) -> Charge:
 
 _RANK = {
     PaymentState.SUCCEEDED: 0,
-    PaymentState.PROCESSING: 1,
-    PaymentState.OPEN: 2,
-    PaymentState.CANCELED: 3,
+    PaymentState.AUTHORIZED: 1,
+    PaymentState.PROCESSING: 2,
+    PaymentState.OPEN: 3,
+    PaymentState.CANCELED: 4,
 }

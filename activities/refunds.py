@@ -40,6 +40,7 @@ class Refunds:
                 ),
                 find=lambda: _find(provider, refund),
                 first_asked_at=refund.created_at,
+                keys_last=provider.refund_keys_last,
             )
         submission = RefundSubmission(refund.provider, made.provider_refund_id, made.state)
         await refunds.note_submission(refund.refund_id, submission)

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.delivery import EventDelivery
 from db.queries.messages import messages_without_story
-from db.queries.provider_events import commit_event, facts_about, undelivered_events
+from db.queries.provider_events import commit_event, facts_about, undelivered_events, with_order
 from db.queries.purchases import orders_without_story
 from db.queries.refunds import refunds_without_submission
 from domain.delivery import Destination, destination_of
@@ -81,7 +81,7 @@ class Sweeps:
                 activity.heartbeat()
                 seen += 1
                 try:
-                    started += await self._set_going(event)
+                    started += await self._set_going(await with_order(event))
                 except Exception:  # one fact that cannot be followed must not hide the rest of the book
                     activity.logger.exception("alarm: a fact of the provider's book cannot be followed")
         return SweepReport(seen=seen, started=started)
@@ -106,7 +106,7 @@ class Sweeps:
 async def _book_of(provider: PaymentProvider, since: datetime) -> AsyncIterator[ProviderEvent]:
     """The facts in the book that must have an echo in our tables, as events with an id that names the fact."""
     async for payment in provider.list_payments(since):
-        if payment.state is PaymentState.SUCCEEDED:
+        if payment.state in (PaymentState.SUCCEEDED, PaymentState.AUTHORIZED):
             event_id = f"reconcile:{payment.payment_id}:{payment.state}"
             yield ProviderEvent(
                 provider=provider.name, event_id=event_id, event_type="reconcile.payment", payment=payment

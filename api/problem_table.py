@@ -84,13 +84,20 @@ PROBLEMS: dict[str, ProblemKind] = {
     "refund_exceeds_payment": ProblemKind(
         422, "More than was paid", "Ask for at most what is neither back nor on its way back."
     ),
+    "confirmation_refused": ProblemKind(
+        422,
+        "This confirmation is not this purchase's",
+        "Send the three values that Razorpay's checkout gave for it, unchanged.",
+    ),
     "order_closed": ProblemKind(409, "This order is closed", "Start a new purchase with a new idempotency key."),
     "not_invoiced": ProblemKind(
         409, "There is no invoice", "A purchase is invoiced once it is paid; a free course needs no invoice."
     ),
     # Webhooks.
     "signature_refused": ProblemKind(
-        400, "The signature is not valid", "Sign the raw body with the webhook secret; 5 minutes old at most."
+        400,
+        "The signature is not valid",
+        "Sign the raw body with the webhook secret; Stripe's 5 minutes old at most, Razorpay's 15 days.",
     ),
     "payload_not_understood": ProblemKind(
         422, "The signed event is not understood", "Send events of the API version that the academy was built for."

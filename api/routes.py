@@ -10,10 +10,12 @@ from api.identity.controller import IdentityController
 from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
+from api.purchases.confirmations import confirm_purchase
 from api.purchases.controller import create_purchase, get_purchase
 from api.purchases.documents import get_credit_note_pdf, get_credit_notes, get_invoice_pdf
 from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
 from api.purchases.refunds import create_refund, get_refund, list_refunds
+from api.webhooks.razorpay import receive_razorpay_event
 from api.webhooks.stripe import receive_stripe_event
 
 ROUTES: list[ControllerRouterHandler] = [
@@ -36,6 +38,7 @@ ROUTES: list[ControllerRouterHandler] = [
     get_invoice_pdf,
     get_credit_notes,
     get_credit_note_pdf,
+    confirm_purchase,
     create_refund,
     list_refunds,
     get_refund,
@@ -43,4 +46,5 @@ ROUTES: list[ControllerRouterHandler] = [
     list_my_enrollments,
     get_my_access,
     receive_stripe_event,
+    receive_razorpay_event,
 ]

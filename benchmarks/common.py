@@ -79,8 +79,8 @@ def benchmark_settings(data_dir: Path, **overrides: object) -> Settings:
     return load_settings(_env_file=None, **values)
 
 
-UNSET = ("stripe_api_base",)
-"""The stack starts its stand-in only where this is not set at all."""
+UNSET = ("stripe_api_base", "razorpay_api_base")
+"""The stack starts its stand-ins only where these are not set at all."""
 
 
 @asynccontextmanager

@@ -40,6 +40,8 @@ class KnownFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     order_exists: bool = False
     order_is_open: bool = False
+    order_is_paid: bool = False
+    """Whether a payment has enrolled somebody."""
     payment_is_recorded: bool = False
     refund_exists: bool = False
     refund_is_done: bool = False
@@ -68,7 +70,11 @@ def _payment_destination(payment: ProviderPayment, known: KnownFacts) -> Destina
         return Destination.NOTHING
     if known.order_is_open:
         return Destination.PURCHASE
-    return Destination.LATE_PAYMENT if payment.state is PaymentState.SUCCEEDED else Destination.NOTHING
+    if payment.state is PaymentState.AUTHORIZED and known.order_is_paid:
+        # Nobody captures it, so the bank lets go of it: better than taking money to give it back.
+        return Destination.NOTHING
+    is_money = payment.state in (PaymentState.SUCCEEDED, PaymentState.AUTHORIZED)
+    return Destination.LATE_PAYMENT if is_money else Destination.NOTHING
 
 
 def _refund_destination(refund: ProviderRefund, known: KnownFacts) -> Destination:

@@ -13,6 +13,8 @@ class PaymentState(StrEnum):
     """Waiting for the payer: new, declined once, or asking for authentication."""
     PROCESSING = "processing"
     """Paid by a slow method; the answer comes later."""
+    AUTHORIZED = "authorized"
+    """The payer's bank holds the money for us: ours once captured, the payer's again when nobody captures it."""
     SUCCEEDED = "succeeded"
     CANCELED = "canceled"
 
@@ -32,6 +34,8 @@ class ProviderPayment(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     created_at: datetime
     client_secret: str | None = None
     """What the browser pays with; absent in webhooks' copies that we store."""
+    charge_id: str | None = None
+    """What we opened and this pays, where the provider tells the two apart (an order of Razorpay's)."""
 
 
 class RefundState(StrEnum):

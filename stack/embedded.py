@@ -25,11 +25,15 @@ JOBS = {
 }
 """What runs to its end between the start of the servers and of the application, in this order."""
 
+PROVIDERS = ("stripe", "razorpay")
+"""Payment providers that have a stand-in."""
+
 PORTS = {
     "postgres": ("postgres_port",),
     "valkey": ("valkey_port",),
     "temporal": ("temporal_port", "temporal_ui_port"),
     "stripe": ("stripe_stand_in_port",),
+    "razorpay": ("razorpay_stand_in_port",),
     "inbox": ("smtp_port", "inbox_port"),
     "api": ("api_port",),
 }
@@ -60,7 +64,7 @@ class PythonPart(Part):
 class EmbeddedStack:
     """The parts by name. As a context manager it starts the servers and, at the end, stops all that runs.
 
-    Servers are `postgres`, `valkey`, `temporal`, `stripe` (stand-in) and `inbox`; one that the settings
+    Servers are `postgres`, `valkey`, `temporal`, `stripe` and `razorpay` (stand-ins) and `inbox`; one that the settings
     place elsewhere is no part of the stack. `worker` and `api` are parts to be started by name. The jobs
     (`migrations`, `temporal-setup`, `demo-data`) run to their end through `run_job`.
     """
@@ -190,26 +194,28 @@ def _servers(settings: Settings) -> tuple[dict[str, object], dict[str, Part]]:
         )
         parts["temporal"] = temporal
         addresses["temporal_address"], addresses["temporal_ui_url"] = temporal.address, temporal.ui_url
-    if "stripe_api_base" not in settings.model_fields_set and settings.app_env != "production":
-        parts["stripe"] = _stripe_stand_in(settings)
-        addresses["stripe_api_base"] = f"http://{HOST}:{settings.stripe_stand_in_port}"
+    for provider in PROVIDERS:
+        if f"{provider}_api_base" not in settings.model_fields_set and settings.app_env != "production":
+            port = getattr(settings, f"{provider}_stand_in_port")
+            parts[provider] = _stand_in(settings, provider, port)
+            addresses[f"{provider}_api_base"] = f"http://{HOST}:{port}"
     if not settings.smtp_url:
         parts["inbox"] = _inbox(settings)
         addresses["smtp_url"] = f"smtp://{HOST}:{settings.smtp_port}"
     return addresses, parts
 
 
-def _stripe_stand_in(settings: Settings) -> Part:
-    webhook = f"http://{HOST}:{settings.api_port}/api/v1/webhooks/stripe"
-    book = settings.data_dir / "stripe-book.sqlite"
+def _stand_in(settings: Settings, provider: str, port: int) -> Part:
+    webhook = f"http://{HOST}:{settings.api_port}/api/v1/webhooks/{provider}"
+    book = settings.data_dir / f"{provider}-book.sqlite"
     return PythonPart(
-        "stripe",
+        provider,
         [
-            *("-m", "stack.stand_ins.stripe", "--port", str(settings.stripe_stand_in_port)),
+            *("-m", f"stack.stand_ins.{provider}", "--port", str(port)),
             *("--book", str(book), "--webhook-url", webhook),
         ],
         settings,
-        lambda: accepts_connections(settings.stripe_stand_in_port),
+        lambda: accepts_connections(port),
     )
 
 

@@ -27,6 +27,8 @@ def show_welcome(console: Console, stack: EmbeddedStack) -> None:
         addresses["Mail inbox"] = f"http://{HOST}:{settings.inbox_port}"
     if "stripe" in stack.parts:
         addresses["Stripe stand-in"] = settings.stripe_api_base
+    if "razorpay" in stack.parts:
+        addresses["Razorpay stand-in"] = settings.razorpay_api_base
     console.print(_table("The academy is open", addresses))
     if settings.app_env == "production" or settings.demo_password is None:
         return

@@ -12,7 +12,7 @@ from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from api.access import requires
 from api.problems import ProblemError
-from api.purchases.schemas import Checkout, PurchaseRequest, PurchaseView, billing_of, view_of
+from api.purchases.schemas import PurchaseRequest, PurchaseView, billing_of, checkout_of, view_of
 from api.subject import Subject
 from bootstrap import Services
 from db.queries.idempotency import resource_of_key
@@ -80,7 +80,7 @@ async def create_purchase(
 )
 async def get_purchase(purchase_id: FromPath[str], subject: NamedDependency[Subject]) -> PurchaseView:
     """One's own purchase: its state and its invoice lines."""
-    purchase = await _own(purchase_id, subject.user_id)
+    purchase = await own_purchase(purchase_id, subject.user_id)
     return view_of(purchase, await read_lines(purchase.id))
 
 
@@ -134,7 +134,7 @@ async def _answer(
     """The purchase as it stands in SQL; an order that was refused answers with its refusal, as the first time."""
     if purchase.refusal is not None:
         raise BusinessRefusalError(purchase.refusal)
-    checkout = Checkout(client_secret, services.settings.stripe_publishable_key) if client_secret else None
+    checkout = checkout_of(purchase, client_secret, services) if client_secret else None
     view = view_of(purchase, await read_lines(purchase.id), checkout)
     return Response(view, status_code=status, headers={"Location": f"/api/v1/purchases/{purchase.id}"})
 
@@ -148,7 +148,8 @@ async def _placed(order_id: str, user_id: str) -> Purchase:
     return purchase
 
 
-async def _own(purchase_id: str, user_id: str) -> Purchase:
+async def own_purchase(purchase_id: str, user_id: str) -> Purchase:
+    """Somebody's own purchase. Raises `ProblemError("not_found")`."""
     purchase = await read_purchase(purchase_id, user_id)
     if purchase is None:
         raise ProblemError("not_found")

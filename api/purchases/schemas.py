@@ -8,10 +8,11 @@ from msgspec import Meta
 
 from api.problems import ProblemError
 from api.schemas import ApiStruct, FieldError
+from bootstrap import Services
 from db.queries.purchases import Purchase
 from domain.gstin import is_gstin_of
 from domain.identifiers import purchase_workflow_id
-from domain.money import SOLD_IN
+from domain.money import SOLD_IN, to_minor
 from domain.places import INDIAN_STATES
 from domain.purchase import Billing, InvoiceLine, OrderStatus
 
@@ -29,16 +30,36 @@ class BillingAddress(ApiStruct, forbid_unknown_fields=True):
 class PurchaseRequest(ApiStruct, forbid_unknown_fields=True):
     """Buy one course; without `currency` in the academy's own."""
 
-    provider: Literal["stripe"]
+    provider: Literal["stripe", "razorpay"]
     billing: BillingAddress
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")] | None = None
 
 
-class Checkout(ApiStruct):
-    """What the browser pays with at the provider."""
+class StripeCheckout(ApiStruct, tag_field="provider", tag="stripe"):
+    """What the browser pays with at Stripe."""
 
     client_secret: str
     publishable_key: str
+
+
+class RazorpayCheckout(ApiStruct, tag_field="provider", tag="razorpay"):
+    """What Razorpay's checkout is opened with; `amount` in the currency's minor units."""
+
+    razorpay_order_id: str
+    key_id: str
+    amount: int
+    currency: str
+
+
+Checkout = StripeCheckout | RazorpayCheckout
+
+
+class Confirmation(ApiStruct, forbid_unknown_fields=True):
+    """What Razorpay's checkout tells the browser after a payment."""
+
+    razorpay_order_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    razorpay_payment_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    razorpay_signature: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class PurchaseSummary(ApiStruct):
@@ -76,6 +97,14 @@ def view_of(purchase: Purchase, lines: list[InvoiceLine], checkout: Checkout | N
     return PurchaseView(
         **_common(purchase), workflow_id=purchase_workflow_id(purchase.id), lines=lines, checkout=checkout
     )
+
+
+def checkout_of(purchase: Purchase, secret: str, services: Services) -> Checkout:
+    """The checkout of a purchase; `secret` is what its provider's browser side pays with."""
+    if purchase.provider == "razorpay":
+        minor = to_minor(purchase.amount or Decimal(0), purchase.currency)
+        return RazorpayCheckout(secret, services.settings.razorpay_key_id, minor, purchase.currency)
+    return StripeCheckout(secret, services.settings.stripe_publishable_key)
 
 
 def billing_of(request: PurchaseRequest) -> Billing:

@@ -17,6 +17,19 @@ class StoredEvent(msgspec.Struct, frozen=True):
     is_delivered: bool
 
 
+async def with_order(event: ProviderEvent) -> ProviderEvent:
+    """The event with our order in it, where its payment names only the charge that we opened at the provider."""
+    payment = event.payment
+    if payment is None or payment.order_id is not None or payment.charge_id is None:
+        return event
+    row = await fetch_one(
+        "SELECT id FROM orders WHERE provider = $1 AND provider_payment_id = $2", event.provider, payment.charge_id
+    )
+    if row is None:
+        return event
+    return msgspec.structs.replace(event, payment=msgspec.structs.replace(payment, order_id=row["id"]))
+
+
 async def commit_event(event: ProviderEvent) -> StoredEvent:
     """Keep the event, once per provider and event id; a doubled one answers with the first one's row."""
     payment, refund = event.payment, event.refund
@@ -53,14 +66,20 @@ async def facts_about(event: ProviderEvent) -> KnownFacts:
     if event.payment is not None:
         row = await fetch_one(
             "SELECT o.closed_at IS NULL AS is_open, EXISTS (SELECT FROM payments WHERE provider = $2"
-            " AND provider_payment_id = $3) AS is_recorded FROM orders o WHERE o.id = $1",
+            " AND provider_payment_id = $3) AS is_recorded,"
+            " EXISTS (SELECT FROM payments WHERE order_id = o.id AND applied) AS is_paid FROM orders o WHERE o.id = $1",
             event.payment.order_id,
             event.provider,
             event.payment.payment_id,
         )
         if row is None:
             return KnownFacts()
-        return KnownFacts(order_exists=True, order_is_open=row["is_open"], payment_is_recorded=row["is_recorded"])
+        return KnownFacts(
+            order_exists=True,
+            order_is_open=row["is_open"],
+            order_is_paid=row["is_paid"],
+            payment_is_recorded=row["is_recorded"],
+        )
     if event.refund is not None:
         row = await fetch_one(
             "SELECT EXISTS (SELECT FROM payments WHERE provider = $1 AND provider_payment_id = $2) AS is_recorded,"

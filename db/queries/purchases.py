@@ -11,10 +11,11 @@ from domain.purchase import InvoiceLine, OrderRef, OrderStatus, Refusal
 
 _PURCHASE = """
 SELECT o.id, o.user_id, o.course_id, o.status, o.attention, o.close_reason, o.provider, o.currency, o.amount,
-       o.expires_at, o.created_at, o.closed_at, c.slug AS course_slug, c.title AS course_title,
-       c."clinicId" AS clinic_id, (SELECT number FROM invoices i WHERE i.order_id = o.id) AS invoice_number,
+       o.provider_payment_id AS charge_id, o.expires_at, o.created_at, o.closed_at,
+       c.slug AS course_slug, c.title AS course_title, c."clinicId" AS clinic_id,
+       (SELECT number FROM invoices i WHERE i.order_id = o.id) AS invoice_number,
        EXISTS (SELECT FROM provider_events e WHERE e.order_id = o.id
-               AND e.body -> 'payment' ->> 'state' IN ('succeeded', 'processing')) AS is_paid
+               AND e.body -> 'payment' ->> 'state' IN ('succeeded', 'authorized', 'processing')) AS is_paid
 FROM orders o JOIN courses c ON c.id = o.course_id
 """
 
@@ -35,6 +36,7 @@ class Purchase(msgspec.Struct, frozen=True):
     attention: str | None
     close_reason: str | None
     provider: str
+    charge_id: str | None
     currency: str
     amount: Decimal | None
     expires_at: datetime | None

@@ -1,7 +1,7 @@
 """The one door to a payment provider."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
@@ -17,21 +17,30 @@ class PaymentProvider(Protocol):
     """
 
     name: str
+    payment_keys_last: timedelta
+    """How long the provider is sure to answer the same key with the same payment; zero when it takes no keys."""
+    refund_keys_last: timedelta
+    """The same of refunds."""
 
     async def create_payment(self, payment: NewPayment, idempotency_key: str) -> ProviderPayment:
         """Open a charge. The same key and body give the same payment while the provider remembers the key."""
         ...
 
     async def find_payments(self, order_id: str, created_after: datetime) -> list[ProviderPayment]:
-        """Payments carrying `order_id` in their metadata, oldest first: a list, which sees every write."""
+        """Payments carrying `order_id` in their metadata, oldest first: a list, which sees every write. Unlike
+        `read_payment` it captures nothing."""
         ...
 
     async def read_payment(self, payment_id: str) -> ProviderPayment:
-        """The payment as it stands now. Raises `BusinessRefusalError("payment_unknown")` when there is none."""
+        """The payment as it stands now; one that a bank has authorised is captured first.
+
+        Raises `BusinessRefusalError("payment_unknown")` when there is none.
+        """
         ...
 
     async def cancel_payment(self, payment_id: str) -> ProviderPayment:
-        """Cancel if still possible; either way answer with the payment as it stands afterwards."""
+        """Cancel if still possible; either way answer with the payment as it stands afterwards. `CANCELED` may only
+        mean that nobody has paid: where a provider cannot cancel, a later payment is a late payment."""
         ...
 
     def list_payments(self, created_after: datetime) -> AsyncIterator[ProviderPayment]:

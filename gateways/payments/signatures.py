@@ -3,10 +3,16 @@
 No error raised here carries anything of the body, the header or the secret.
 """
 
+import hmac
+import re
+import time
+from hashlib import sha256
+
 import msgspec
 from stripe import SignatureVerificationError, WebhookSignature
 
 from domain.payments import ProviderEvent
+from gateways.payments.razorpay_events import Told, decode_told, event_of
 from gateways.payments.stripe_objects import (
     PROVIDER,
     Charge,
@@ -20,6 +26,16 @@ from gateways.payments.stripe_objects import (
 
 LONGEST_HEADER = 4096
 """Characters. Stripe's header is about 100; a secret being rotated adds one signature."""
+
+
+OLDEST_SECONDS = 15 * 24 * 60 * 60
+"""Razorpay retries for a day, and sends an event again on demand for 15 days
+(https://razorpay.com/docs/webhooks/faqs)."""
+
+NEWEST_SECONDS = 300
+"""How far Razorpay's clock may be ahead of ours."""
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 class SignatureError(Exception):
@@ -81,8 +97,8 @@ def _understood(raw_body: bytes) -> ProviderEvent | None:
         event = _decode_event(raw_body)
         named = ProviderEvent(provider=PROVIDER, event_id=event.id, event_type=event.type)
         return named if event.data is None else _with_object(named, event.data.object)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError):
-        # The last two: a creation time that no calendar holds.
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError):
+        # The last three: a creation time that no calendar holds.
         return None
 
 
@@ -101,3 +117,49 @@ def _with_object(event: ProviderEvent, body: msgspec.Raw) -> ProviderEvent:
             newest = refund_of(charge.refunds.data[0], charge.payment_intent)
             return msgspec.structs.replace(event, refund=newest)
     return event
+
+
+def verify_razorpay(raw_body: bytes, header: str | None, event_id: str | None, secret: str) -> ProviderEvent:
+    """Check Razorpay's signature on the body exactly as it arrived, and say what it tells, in our words.
+
+    The rule is https://razorpay.com/docs/webhooks/validate-test: HMAC-SHA256 of the body by the webhook's own secret,
+    in hex. Nothing signs a sending time or the event's id (`x-razorpay-event-id`). What limits a replay instead is the
+    body's own `created_at`, as far back as Razorpay itself sends events again. Within that time a replay under another
+    id is the true event told twice, which the stories' keys make harmless. Without a usable id the body's hash is one.
+    Raises `SignatureError` or `PayloadError`.
+    """
+    if not _is_hmac(header, raw_body, secret):
+        raise SignatureError
+    told, event = _told_by_razorpay(raw_body, event_id)
+    if told is None or event is None:
+        raise PayloadError
+    age = time.time() - told.created_at
+    if not -NEWEST_SECONDS <= age <= OLDEST_SECONDS:
+        raise SignatureError
+    return event
+
+
+def is_confirmed_by_razorpay(order_id: str, payment_id: str, signature: str, key_secret: str) -> bool:
+    """Whether Razorpay's checkout told the buyer's browser that this payment was made for this order of Razorpay's.
+
+    The rule is https://razorpay.com/docs/payments/server-integration/python/integration-steps: HMAC-SHA256 of
+    `order_id|payment_id` by the API key's secret (not the webhook's), in hex.
+    """
+    return _is_hmac(signature, f"{order_id}|{payment_id}".encode(), key_secret)
+
+
+def _is_hmac(given: str | None, message: bytes, secret: str) -> bool:
+    if not given or len(given) > LONGEST_HEADER or not secret:
+        return False
+    return hmac.compare_digest(given.encode(), hmac.new(secret.encode(), message, sha256).hexdigest().encode())
+
+
+def _told_by_razorpay(raw_body: bytes, event_id: str | None) -> tuple[Told | None, ProviderEvent | None]:
+    """Both `None` when it is not built as documented; nothing is raised from inside, as above."""
+    if event_id is None or not _EVENT_ID.fullmatch(event_id):
+        event_id = f"body-{sha256(raw_body).hexdigest()}"
+    try:
+        told = decode_told(raw_body)
+        return told, event_of(told, event_id)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError, KeyError):
+        return None, None

@@ -31,6 +31,9 @@ PAGE_SIZE = 100
 CLOCK_SLACK = timedelta(minutes=5)
 """Looking for an order's payments starts this much earlier: Stripe's clock is not ours."""
 
+KEYS_LAST = timedelta(hours=23)
+"""Stripe prunes keys after at least 24 hours ("Idempotent requests"); an hour less, for clocks and long calls."""
+
 PUBLIC_CODES = {
     "amount_too_large": "amount_too_large",
     "amount_too_small": "amount_too_small",
@@ -48,6 +51,7 @@ class StripePayments:
     """`PaymentProvider` over Stripe's API; one per process, its connections are kept alive and shared."""
 
     name = PROVIDER
+    payment_keys_last = refund_keys_last = KEYS_LAST
 
     def __init__(self, api_base: str, secret_key: str, timeout_seconds: float) -> None:
         """`timeout_seconds` bounds each wait on the network (connect, write, read), not the sum of them."""

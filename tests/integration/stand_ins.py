@@ -21,6 +21,7 @@ from tests.conftest import free_ports
 
 T = TypeVar("T")
 
+KEY_ID = "rzp_test_integration"
 SECRET_KEY = "sk_test_integration"
 WEBHOOK_SECRET = "whsec_integration"
 STARTS_WITHIN_SECONDS = 30.0
@@ -50,6 +51,9 @@ class StandIn:
             "APP_ENV": "test",
             "STRIPE_SECRET_KEY": SECRET_KEY,
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "RAZORPAY_KEY_ID": KEY_ID,
+            "RAZORPAY_KEY_SECRET": SECRET_KEY,
+            "RAZORPAY_WEBHOOK_SECRET": WEBHOOK_SECRET,
         }
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *self._arguments, env=environment, cwd=Path(__file__).parents[2]
@@ -80,7 +84,8 @@ class StandIn:
 class Listener:
     """What an academy does with webhooks: verify, remember, answer. `answers` may be set to refuse some."""
 
-    def __init__(self) -> None:
+    def __init__(self, verify: Callable[[bytes, dict[str, str]], ProviderEvent]) -> None:
+        self._verify = verify
         self.events: list[ProviderEvent] = []
         self.refused = 0
         self.connections = 0
@@ -107,20 +112,21 @@ class Listener:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+                named = (line.split(": ", 1) for line in head[1:] if line)
+                headers = {name.lower(): value for name, value in named}
                 body = await reader.readexactly(int(headers["content-length"]))
-                status = self._answer(body, headers.get("stripe-signature", ""))
+                status = self._answer(body, headers)
                 writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n".encode())
         except (EOFError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    def _answer(self, body: bytes, signature: str) -> int:
+    def _answer(self, body: bytes, headers: dict[str, str]) -> int:
         if self.answers:
             return self.answers.pop(0)
         try:
-            self.events.append(verify_stripe(body, signature, WEBHOOK_SECRET))
+            self.events.append(self._verify(body, headers))
         except (SignatureError, PayloadError):
             self.refused += 1
             return 400
@@ -136,7 +142,7 @@ class Listener:
             server.close()
 
 
-class StripeControls:
+class Controls:
     """The stand-in's `/test/…`."""
 
     def __init__(self, base: str) -> None:
@@ -183,14 +189,16 @@ class StripeWorld:
     def __init__(self, folder: Path, webhook_port: int, port: int) -> None:
         self.base = f"http://127.0.0.1:{port}"
         self.port = port
-        self.listener = Listener()
+        self.listener = Listener(
+            lambda body, headers: verify_stripe(body, headers.get("stripe-signature"), WEBHOOK_SECRET)
+        )
         self.webhook_port = webhook_port
         self.process = StandIn(
             *("stack.stand_ins.stripe", "--port", str(port), "--book", str(folder / "book.db")),
             *("--webhook-url", f"http://127.0.0.1:{webhook_port}/webhooks"),
             ports=(port,),
         )
-        self.controls = StripeControls(self.base)
+        self.controls = Controls(self.base)
         self.stripe = StripePayments(self.base, SECRET_KEY, timeout_seconds=10)
 
     @asynccontextmanager

@@ -145,7 +145,7 @@ def test_sigterm_stops_everything_in_order_and_leaves_no_process(academy: Academ
     assert academy.process.wait(30) == 0
     assert [process for process in family if process.is_running()] == []
     stopped = re.findall(r"(\w+): stopping", academy.output)
-    assert stopped == ["api", "worker", "inbox", "stripe", "temporal", "valkey", "postgres"]
+    assert stopped == ["api", "worker", "inbox", "razorpay", "stripe", "temporal", "valkey", "postgres"]
     assert "Traceback" not in academy.output
 
 

@@ -34,14 +34,16 @@ class Provider:
         return f"object {self.made[0]}" if self.made else None
 
 
-async def tried(provider: Provider, tries: int, asked_at: datetime | None = None) -> str:
+async def tried(
+    provider: Provider, tries: int, asked_at: datetime | None = None, keys_last: timedelta = timedelta(hours=23)
+) -> str:
     """The answer within so many tries, as Temporal would try."""
     for _ in range(tries - 1):
         try:
-            return await make_once(provider.create, provider.find, asked_at or datetime.now(UTC))
+            return await make_once(provider.create, provider.find, asked_at or datetime.now(UTC), keys_last)
         except UnknownOutcomeError:
             continue
-    return await make_once(provider.create, provider.find, asked_at or datetime.now(UTC))
+    return await make_once(provider.create, provider.find, asked_at or datetime.now(UTC), keys_last)
 
 
 async def test_a_good_day_costs_one_call() -> None:
@@ -81,3 +83,10 @@ async def test_a_key_that_may_be_forgotten_is_looked_behind_first() -> None:
     provider.stored.clear()
     assert await tried(provider, 1, datetime.now(UTC) - timedelta(hours=23, minutes=1)) == "object 1"
     assert provider.made == [1]
+
+
+async def test_a_provider_without_keys_is_looked_at_before_every_try() -> None:
+    provider = Provider("silent_but_made")
+    provider.made = [1]  # by a try whose answer was lost
+    assert await tried(provider, 1, keys_last=timedelta(0)) == "object 1"
+    assert (provider.made, provider.looks, provider.stored) == ([1], 1, {}), "found, and nothing made"

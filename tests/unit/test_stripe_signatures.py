@@ -215,6 +215,7 @@ def wrong(**changes: Any) -> bytes:
         wrong(amount="1"),
         wrong(created=10**30),
         wrong(created=10**15),
+        wrong(created=10**18),
         wrong(metadata=None),
     ],
     ids=[
@@ -228,6 +229,7 @@ def wrong(**changes: Any) -> bytes:
         "amount",
         "time",
         "year",
+        "age of the world",
         "metadata",
     ],
 )
