@@ -54,11 +54,20 @@ class Bought:
 class Academy:
     """The purchase as the API and the provider drive it, with a policy and a Temporal client of the test's own."""
 
-    def __init__(self, services: Services, temporal: Client, policy: PurchasePolicy, new_person: NewPerson) -> None:
+    def __init__(
+        self,
+        services: Services,
+        temporal: Client,
+        policy: PurchasePolicy,
+        new_person: NewPerson,
+        *,
+        provider: str = "stripe",
+    ) -> None:
+        self.provider = provider
         self.stories = Stories(temporal, policy)
         self.services = replace(services, temporal=temporal, stories=self.stories, delivery=EventDelivery(self.stories))
         self.new_person = new_person
-        self._http = httpx.AsyncClient(base_url=services.settings.stripe_api_base, timeout=20)
+        self._http = httpx.AsyncClient(base_url=getattr(services.settings, f"{provider}_api_base"), timeout=20)
 
     async def course(self, price: str | None = "1180.00", **columns: Any) -> str:
         """A published course; `columns` are the brief's."""
@@ -89,7 +98,7 @@ class Academy:
                 route=f"/api/v1/courses/{course_id}/purchases",
                 key=new_id(),
                 request_hash="of-the-test",
-                provider="stripe",
+                provider=self.provider,
                 currency=currency,
                 billing=as_json(BILLING),
             )
@@ -116,22 +125,26 @@ class Academy:
     async def book(self, order_id: str) -> list[dict[str, Any]]:
         """The order's charges in the provider's own book, each with its refunds."""
         book = (await self._http.get("/test/book", params={"order_id": order_id})).json()
-        charges: list[dict[str, Any]] = book["payment_intents"]
+        kind, named = ("payment_intents", "payment_intent") if self.provider == "stripe" else ("payments", "payment_id")
+        charges: list[dict[str, Any]] = book[kind]
         for charge in charges:
-            charge["refunds"] = [r for r in book["refunds"] if r["payment_intent"] == charge["id"]]
+            charge["refunds"] = [r for r in book["refunds"] if r[named] == charge["id"]]
+            if charge.get("captured"):
+                charge["status"] = "succeeded"  # Razorpay's `captured` and, once given back, `refunded`
         return charges
 
     async def pay_without_webhook(self, bought: Bought) -> ProviderPayment:
         """Pay at the stand-in; the payment as its webhook would tell it."""
         await self.at_provider(f"pay/{bought.payment_id}")
-        return await self.services.providers["stripe"].read_payment(bought.payment_id)
+        return await self.services.providers[self.provider].read_payment(bought.payment_id)
 
     async def captured_at_provider(self, order_id: str, amount_minor: int, currency: str = "INR") -> str:
         """A second charge of an order, made and captured at the provider behind our back; its id."""
         new = NewPayment(order_id=order_id, amount_minor=amount_minor, currency=currency)
-        payment = await self.services.providers["stripe"].create_payment(new, new_id())
+        provider = self.services.providers[self.provider]
+        payment = await provider.create_payment(new, new_id())
         await self.at_provider(f"pay/{payment.payment_id}")
-        return payment.payment_id
+        return (await provider.read_payment(payment.payment_id)).payment_id
 
     async def in_activity(self, step: Callable[[], Awaitable[T]]) -> T:
         """Run a step as an activity would run, without a worker."""
