@@ -12,15 +12,17 @@ import httpx
 import msgspec
 
 from domain.errors import AcademyError, AnsweredFaultError, BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.payments import NewPayment, NewRefund, PaymentState, ProviderPayment, ProviderRefund
+from domain.payments import NewPayment, NewRefund, PaymentState, ProviderDispute, ProviderPayment, ProviderRefund
 from gateways.payments.razorpay_objects import (
     ORDER_KEY,
     PROVIDER,
     REFUND_KEY,
+    Dispute,
     Order,
     Payment,
     Refund,
     charge_of,
+    dispute_of,
     payment_of,
     refund_of,
 )
@@ -37,6 +39,7 @@ DESCRIPTIONS = {
     "does not exist": "unknown",
     "fully refunded already": "already_refunded",
     "already been captured": "already_captured",
+    "is disputed": "payment_disputed",
 }
 """Parts of Razorpay's error descriptions that we tell apart: its codes say no more than `BAD_REQUEST_ERROR`."""
 
@@ -136,6 +139,18 @@ class RazorpayPayments:
         async for refund in self._book("/refunds", Page[Refund], "refund", created_after):
             yield refund_of(refund)
 
+    async def read_dispute(self, dispute_id: str) -> ProviderDispute:
+        """See `PaymentProvider`."""
+        return dispute_of(await self._get(f"/disputes/{dispute_id}", Dispute, "dispute"))
+
+    async def list_disputes(self, created_after: datetime) -> AsyncIterator[ProviderDispute]:
+        """See `PaymentProvider`. The list is filtered here: no bounds of time are documented for it."""
+        async for dispute in self._pages("/disputes", Page[Dispute], "dispute", {}):
+            told = dispute_of(dispute)
+            if told.created_at < created_after:
+                return
+            yield told
+
     async def _charge(self, order: Order) -> ProviderPayment:
         """What became of an order: the payment that was captured first, else one that is authorised, else itself."""
         if order.status == "created":
@@ -234,6 +249,7 @@ def _refusal(response: httpx.Response, subject: str) -> str:
         description = ""
     word = next((word for part, word in DESCRIPTIONS.items() if part in description), "refused")
     if word == "unknown":
-        # A refund is made of a payment: what a refund's own route does not know is a refund only when read.
-        return "refund_unknown" if "/refunds/" in response.request.url.path else "payment_unknown"
+        # A refund is made of a payment: only the route of refunds themselves speaks of one.
+        path = response.request.url.path
+        return next((f"{kind}_unknown" for kind in ("refund", "dispute") if f"/v1/{kind}s/" in path), "payment_unknown")
     return f"{subject}_refused" if word == "refused" else word

@@ -76,7 +76,7 @@ class Academy:
         return book
 
     async def provider_faults(self, **plan: object) -> None:
-        """Switch faults on (`stack/stand_ins/stripe/faults.py`); `release` switches them off."""
+        """Switch faults on (`stack/stand_ins/faults.py`); `release` switches them off."""
         (await self.http.post(f"{self.provider}/test/faults", json=plan)).raise_for_status()
 
     async def mails(self, address: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from activities.once import make_once
 from domain.errors import AnsweredFaultError, BusinessRefusalError, OutageError, UnknownOutcomeError
 from domain.identifiers import charge_key, new_id, refund_key
-from domain.payments import NewRefund, PaymentState, ProviderPayment, ProviderRefund, RefundState
+from domain.payments import DisputeState, NewRefund, PaymentState, ProviderPayment, ProviderRefund, RefundState
 from gateways.payments.razorpay import RazorpayPayments
 from tests.integration.razorpay_world import RazorpayWorld
 from tests.integration.stand_ins import KEY_ID, SECRET_KEY, an_hour_ago, eventually, new_payment, new_ports
@@ -259,6 +259,33 @@ async def test_refunds_that_fail_later_or_were_made_at_the_dashboard(world: Razo
     await world.controls.post(f"refund-at-dashboard/{payment.payment_id}", {"amount": 700})
     found = await world.razorpay.find_refunds(payment.payment_id)
     assert [(r.refund_id, r.amount_minor) for r in found] == [(new.refund_id, 1_000), (None, 700)]
+
+
+async def test_disputes_from_the_question_to_the_banks_word(world: RazorpayWorld) -> None:
+    payment = await world.paid()
+    opened = await world.controls.post(f"dispute/{payment.payment_id}", {"amount": 1_000})
+    dispute = await world.razorpay.read_dispute(opened["id"])
+    assert (dispute.payment_id, dispute.amount_minor) == (payment.payment_id, 1_000)
+    assert (dispute.state, dispute.is_withdrawn) == (DisputeState.NEEDS_RESPONSE, True)
+    assert dispute.evidence_due_by is not None
+    new = refund_of(payment)
+    with pytest.raises(BusinessRefusalError, match="payment_disputed"):
+        await world.razorpay.create_refund(new, refund_key(new.refund_id, 1, 1))
+    await world.controls.post(f"disputes/{opened['id']}/respond")
+    await world.controls.post(f"disputes/{opened['id']}/lose")
+    listed = [one async for one in world.razorpay.list_disputes(an_hour_ago())]
+    assert [(one.dispute_id, one.state) for one in listed] == [(opened["id"], DisputeState.LOST)]
+    assert [one async for one in world.razorpay.list_disputes(datetime.now(UTC) + timedelta(minutes=1))] == []
+    with pytest.raises(BusinessRefusalError, match="dispute_unknown"):
+        await world.razorpay.read_dispute("disp_none")
+
+    async def told() -> list[DisputeState]:
+        return [e.dispute.state for e in world.listener.events if e.dispute]
+
+    async def all_told() -> bool:
+        return set(await told()) == {DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW, DisputeState.LOST}
+
+    await eventually(all_told)
 
 
 async def test_webhooks_tell_the_story_signed(world: RazorpayWorld) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from stack.stand_ins.book import Book, StoredAnswer
 from stack.stand_ins.faults import ApiFault, Faults, Operation
 from stack.stand_ins.http import Answer, Request
+from stack.stand_ins.razorpay.disputes import Disputes
 from stack.stand_ins.razorpay.listing import list_objects
 from stack.stand_ins.razorpay.orders import Orders, new_order
 from stack.stand_ins.razorpay.refunds import Refunds, new_refund
@@ -38,16 +39,21 @@ class _Write(NamedTuple):
     run: Callable[[str | None], Json]
 
 
+class Money(NamedTuple):
+    """What the book holds, by what it is."""
+
+    orders: Orders
+    refunds: Refunds
+    disputes: Disputes
+
+
 class RazorpayApi:
     """Answers `/v1/…`."""
 
-    def __init__(
-        self, book: Book, faults: Faults, orders: Orders, refunds: Refunds, *, key_id: str, key_secret: str
-    ) -> None:
+    def __init__(self, book: Book, faults: Faults, money: Money, *, key_id: str, key_secret: str) -> None:
         self._book = book
         self._faults = faults
-        self._orders = orders
-        self._refunds = refunds
+        self._orders, self._refunds, self._disputes = money
         self._credentials = f"{key_id}:{key_secret}".encode()
         self._in_flight: set[str] = set()
 
@@ -107,6 +113,10 @@ class RazorpayApi:
                 return "list", list_objects(self._book, "refund", params)
             case ["refunds", refund_id]:
                 return "read", self._refunds.read(refund_id)
+            case ["disputes"]:
+                return "list", list_objects(self._book, "dispute", params)
+            case ["disputes", dispute_id]:
+                return "read", self._disputes.read(dispute_id)
             case _:
                 raise _unknown_route()
 

@@ -8,9 +8,9 @@ from stack.stand_ins.book import Book
 from stack.stand_ins.controls import ConflictError, Controls, NotInBookError, body_of
 from stack.stand_ins.faults import Faults
 from stack.stand_ins.http import Request
+from stack.stand_ins.razorpay.api import Money
 from stack.stand_ins.razorpay.events import hex_hmac
-from stack.stand_ins.razorpay.orders import Orders
-from stack.stand_ins.razorpay.refunds import NewRefund, Refunds
+from stack.stand_ins.razorpay.refunds import NewRefund
 from stack.stand_ins.razorpay.wire import Json, WireError, missing
 from stack.stand_ins.webhooks import Webhooks
 
@@ -23,7 +23,7 @@ class Paying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Optional body of `POST /test/refund-at-dashboard/{payment}`: minor units; all that is left when absent."""
+    """Optional body of a refund at the dashboard and of a dispute: minor units; all that is left when absent."""
 
     amount: int | None = None
 
@@ -31,12 +31,9 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RazorpayControls(Controls):
     """Answers `/test/…`."""
 
-    def __init__(
-        self, book: Book, faults: Faults, orders: Orders, refunds: Refunds, webhooks: Webhooks, *, key_secret: str
-    ) -> None:
+    def __init__(self, book: Book, faults: Faults, money: Money, webhooks: Webhooks, *, key_secret: str) -> None:
         super().__init__(book, faults, webhooks)
-        self._orders = orders
-        self._refunds = refunds
+        self._orders, self._refunds, self._disputes = money
         self._key_secret = key_secret
 
     def _act(self, route: list[str], request: Request) -> Json | None:
@@ -66,6 +63,10 @@ class RazorpayControls(Controls):
                 return self._refunds.settle(refund_id, "processed")
             case ["POST", "refunds", refund_id, "fail"]:
                 return self._refunds.settle(refund_id, "failed")
+            case ["POST", "dispute", payment_id]:
+                return self._disputes.open(payment_id, body_of(request, Amount).amount)
+            case ["POST", "disputes", dispute_id, ("respond" | "win" | "lose") as step]:
+                return self._disputes.step(dispute_id, step)
             case _:
                 return None
 
@@ -82,7 +83,7 @@ class RazorpayControls(Controls):
         }
 
     def _whole_book(self, order_id: str | None) -> Json:
-        return {f"{kind}s": self._book.everything(kind, order_id) for kind in ("order", "payment", "refund")}
+        return {f"{kind}s": self._book.everything(kind, order_id) for kind in ("order", "payment", "refund", "dispute")}
 
 
 def _checked(paying: Paying) -> Paying:

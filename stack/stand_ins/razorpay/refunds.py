@@ -10,6 +10,7 @@ import msgspec
 from stack.stand_ins.book import Book
 from stack.stand_ins.controls import ConflictError
 from stack.stand_ins.faults import RefundFaults
+from stack.stand_ins.razorpay.disputes import Disputes
 from stack.stand_ins.razorpay.orders import Emit
 from stack.stand_ins.razorpay.wire import Json, WireError, amount_of, missing, new_id, notes_of, refuse_unknown
 
@@ -35,8 +36,9 @@ def new_refund(params: Json) -> NewRefund:
 class Refunds:
     """Every refund in the book. Each method is one change inside `book.operation()`."""
 
-    def __init__(self, book: Book, emit: Emit) -> None:
+    def __init__(self, book: Book, emit: Emit, disputes: Disputes) -> None:
         self._book = book
+        self._disputes = disputes
         self._emit = emit
 
     def read(self, refund_id: str) -> Json:
@@ -58,6 +60,8 @@ class Refunds:
             raise missing()
         if not payment["captured"]:
             raise WireError("The payment status should be captured for action to be taken")
+        if self._disputes.forbids_refund(payment_id):
+            raise WireError("The payment is disputed, so it cannot be refunded")
         left = payment["amount"] - payment["amount_refunded"]
         if left <= 0:
             raise WireError("The payment has been fully refunded already")
