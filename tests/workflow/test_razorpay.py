@@ -90,7 +90,7 @@ async def test_an_authorised_payment_is_captured_and_enrolls(academy: Academy) -
 
 async def test_what_is_authorised_when_the_order_expires_is_taken(academy: Academy) -> None:
     bought = await academy.buy(await academy.course())
-    fault = {"operation": "read", "kind": "rate_limit", "times": 12}
+    fault = {"operation": "read", "kind": "rate_limit", "times": 7}
     await academy.at_provider("faults", api=[fault])  # nobody learns of it before the end
     held = await academy.at_provider(f"authorize/{bought.payment_id}")
 
