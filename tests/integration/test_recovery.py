@@ -440,15 +440,17 @@ async def until_something_waits_for(lock: str) -> None:
 
 async def test_a_login_waits_for_a_reset_under_way_and_opens_nothing(new_person: NewPerson) -> None:
     person, end = await new_person(), datetime.now(UTC) + timedelta(days=1)
-    waits = asyncio.Event()
+    holds, waits = asyncio.Event(), asyncio.Event()
 
     async def under_way() -> None:
         async with transaction():
             await fetch("UPDATE users SET password_changed_at = now() WHERE id = $1", person.id)
+            holds.set()
             await waits.wait()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(under_way())
+        await holds.wait()
         login = group.create_task(refusal_of(open_session(person.id, new_id(), end)))
         await until_something_waits_for("FOR SHARE")
         waits.set()
@@ -462,16 +464,18 @@ async def test_a_reset_waits_for_a_login_under_way_and_ends_it(
     person, end = await new_person(), datetime.now(UTC) + timedelta(days=1)
     await ask_for_reset(http, person.email)
     token = await mails.token(person.email)
-    waits = asyncio.Event()
+    holds, waits = asyncio.Event(), asyncio.Event()
 
     async def under_way() -> str:
         async with transaction():
             session_id = await open_session(person.id, new_id(), end)
+            holds.set()
             await waits.wait()
         return session_id
 
     async with asyncio.TaskGroup() as group:
         opened = group.create_task(under_way())
+        await holds.wait()
         done = group.create_task(reset(http, token))
         await until_something_waits_for("UPDATE users")
         waits.set()
