@@ -56,8 +56,8 @@ async def test_a_paid_order_enrolls_although_every_webhook_is_lost(academy: Acad
     assert await bought.handle.result() == OrderStatus.ENROLLED
     await assert_enrolled_once(academy, bought)
     entries = await fetch(
-        "SELECT account_id, amount FROM ledger_entries e JOIN ledger_postings p ON p.id = e.posting_id"
-        " WHERE p.order_id = $1",
+        "SELECT account_id, sum(amount) AS amount FROM ledger_entries e JOIN ledger_postings p ON p.id = e.posting_id"
+        " WHERE p.order_id = $1 GROUP BY account_id",
         bought.order.order_id,
     )
     # 1180.00 with 18 % GST is 1000.00 net: 70 % to the instructor, 30 % to the platform.
