@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import httpx
 from redis.asyncio import BlockingConnectionPool, Redis
 from temporalio.client import Client
 
 from activities.delivery import EventDelivery
 from activities.disputes import Disputes
 from activities.messages import Messages
+from activities.notices import Notices
 from activities.purchases import Purchases
 from activities.refunds import Refunds
 from activities.sweeps import Sweeps
@@ -25,7 +27,9 @@ from domain.purchase import PurchasePolicy
 from domain.seller import Seller
 from domain.signing_keys import signing_keys
 from gateways.documents.tax_documents import TaxDocuments
+from gateways.messaging.channel import CALL_SECONDS, ChannelSender
 from gateways.messaging.protocol import EmailSender
+from gateways.messaging.providers import MessageAccounts, open_channels
 from gateways.messaging.smtp import SmtpSender
 from gateways.oidc.issuer import LoginIssuer
 from gateways.oidc.tokens import Trust
@@ -55,6 +59,8 @@ class Services:
     providers: Mapping[str, PaymentProvider]
     email: EmailSender
     tax_documents: TaxDocuments
+    channels: Mapping[str, ChannelSender]
+    """SMS, WhatsApp and push, those that are set up."""
     login_issuer: LoginIssuer | None
     """The adopter's own login; `None` when there is none."""
 
@@ -78,6 +84,25 @@ def login_issuer_of(settings: Settings) -> LoginIssuer | None:
         return None
     trust = Trust(settings.oidc_audience, settings.oidc_role_claim, role_mapping(settings.oidc_roles))
     return LoginIssuer(settings.oidc_issuer, trust)
+
+
+def message_accounts(settings: Settings) -> MessageAccounts:
+    """The message providers' accounts that the settings name."""
+    return MessageAccounts(
+        twilio_base=settings.twilio_api_base,
+        twilio_account=settings.twilio_account_sid,
+        twilio_token=settings.twilio_auth_token.get_secret_value(),
+        twilio_from=settings.twilio_from,
+        twilio_receipts_url=f"{settings.public_base_url.rstrip('/')}/api/v1/webhooks/twilio",
+        whatsapp_base=settings.whatsapp_api_base,
+        whatsapp_sender=settings.whatsapp_phone_number_id,
+        whatsapp_token=settings.whatsapp_access_token.get_secret_value(),
+        fcm_base=settings.fcm_api_base,
+        fcm_account=settings.fcm_service_account.get_secret_value(),
+        vapid_key=settings.vapid_private_key.get_secret_value(),
+        vapid_subject=settings.vapid_subject,
+        web_push_origins=tuple(filter(None, settings.web_push_origins.split(","))),
+    )
 
 
 @asynccontextmanager
@@ -110,6 +135,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
     email = SmtpSender(settings.smtp_url)
     tax_documents = TaxDocuments()
     login_issuer = login_issuer_of(settings)
+    http = httpx.AsyncClient(timeout=CALL_SECONDS)
     await connect(settings.database_url, settings.database_pool_size)
     try:
         yield Services(
@@ -122,6 +148,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
             providers=providers,
             email=email,
             tax_documents=tax_documents,
+            channels=open_channels(http, message_accounts(settings)),
             login_issuer=login_issuer,
         )
     finally:
@@ -131,6 +158,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         await razorpay.close()
         await email.close()
         tax_documents.close()
+        await http.aclose()
         if login_issuer is not None:
             await login_issuer.close()
 
@@ -155,6 +183,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         public_base_url=settings.public_base_url,
         seller=seller,
     )
+    notices = Notices(services.channels, public_base_url=settings.public_base_url)
     sweeps = Sweeps(services.providers, services.delivery, services.stories)
     return [
         purchases.reserve,
@@ -174,6 +203,8 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         disputes.follow,
         disputes.note_attention,
         messages.send,
+        notices.plan,
+        notices.send,
         sweeps.relay,
         sweeps.reconcile,
     ]

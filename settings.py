@@ -70,6 +70,20 @@ class Settings(BaseSettings):
     razorpay_key_id: str = DEVELOPMENT_SECRETS["RAZORPAY_KEY_ID"]
     razorpay_key_secret: SecretStr = SecretStr(DEVELOPMENT_SECRETS["RAZORPAY_KEY_SECRET"])
     razorpay_webhook_secret: SecretStr = SecretStr(DEVELOPMENT_SECRETS["RAZORPAY_WEBHOOK_SECRET"])
+    twilio_api_base: str = "https://api.twilio.com"
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_from: str = ""
+    whatsapp_api_base: str = "https://graph.facebook.com/v23.0"
+    whatsapp_phone_number_id: str = ""
+    whatsapp_access_token: SecretStr = SecretStr("")
+    whatsapp_app_secret: SecretStr = SecretStr("")
+    whatsapp_verify_token: SecretStr = SecretStr("")
+    fcm_api_base: str = "https://fcm.googleapis.com"
+    fcm_service_account: SecretStr = SecretStr("")
+    vapid_private_key: SecretStr = SecretStr("")
+    vapid_subject: str = "mailto:push@academy.example"
+    web_push_origins: str = ""
 
     smtp_url: str = ""
     mail_from: str = "Academy <no-reply@academy.example>"

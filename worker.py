@@ -17,6 +17,7 @@ from settings import SettingsError, current_settings
 from workflows.dispute import DisputeStory
 from workflows.late_payment import LatePaymentStory
 from workflows.message import MessageStory
+from workflows.notice import NoticeStory
 from workflows.purchase import PurchaseStory
 from workflows.refund import RefundStory
 from workflows.sweeps import EventRelay, PaymentReconcile
@@ -31,6 +32,7 @@ STORIES = {
         LatePaymentStory,
         DisputeStory,
         MessageStory,
+        NoticeStory,
         EventRelay,
         PaymentReconcile,
     ],

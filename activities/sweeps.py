@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.delivery import EventDelivery
 from db.queries.messages import messages_without_story
+from db.queries.notices import notices_without_story
 from db.queries.provider_events import commit_event, facts_about, undelivered_events, with_order
 from db.queries.purchases import orders_without_story
 from db.queries.refunds import refunds_without_submission
@@ -68,7 +69,11 @@ class Sweeps:
         for message_id in messages:
             await self._stories.tell_message(message_id)
             activity.heartbeat()
-        count = len(events) + len(orders) + len(refunds) + len(messages)
+        notices = await notices_without_story(NEVER_STARTED_FOR, BATCH)
+        for message_id in notices:
+            await self._stories.tell_notice(message_id)
+            activity.heartbeat()
+        count = len(events) + len(orders) + len(refunds) + len(messages) + len(notices)
         return SweepReport(seen=count, started=count)
 
     @activity.defn(name="reconcile_payments")

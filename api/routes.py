@@ -16,6 +16,7 @@ from api.purchases.documents import get_credit_note_pdf, get_credit_notes, get_i
 from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
 from api.purchases.refunds import create_refund, get_refund, list_refunds
 from api.webhooks.razorpay import receive_razorpay_event
+from api.webhooks.receipts import receive_twilio_receipt, receive_whatsapp_receipts, verify_whatsapp_webhook
 from api.webhooks.stripe import receive_stripe_event
 
 ROUTES: list[ControllerRouterHandler] = [
@@ -47,4 +48,7 @@ ROUTES: list[ControllerRouterHandler] = [
     get_my_access,
     receive_stripe_event,
     receive_razorpay_event,
+    receive_twilio_receipt,
+    receive_whatsapp_receipts,
+    verify_whatsapp_webhook,
 ]

@@ -37,6 +37,11 @@ def dispute_workflow_id(dispute_id: str) -> str:
     return f"dispute/{dispute_id}"
 
 
+def notice_workflow_id(message_id: str) -> str:
+    """`notice/{messageId}`: the story of a message over one channel."""
+    return f"notice/{message_id}"
+
+
 def charge_key(order_id: str, attempt: int) -> str:
     """Idempotency key of the one charge of an order; a later attempt looks for the charge first (design rule 2)."""
     return f"order:{order_id}:charge:{attempt}"

@@ -155,7 +155,10 @@ class Settlement(msgspec.Struct, frozen=True, rename="camel"):
 
     outcome: SettlementOutcome
     message_ids: tuple[str, ...] = ()
+    """E-mails, which the story sends itself."""
     refund_id: str | None = None
+    notice_ids: tuple[str, ...] = ()
+    """Messages over other channels, each with a story of its own. Results recorded before have none."""
 
 
 class CloseInput(msgspec.Struct, frozen=True, rename="camel"):

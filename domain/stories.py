@@ -19,6 +19,7 @@ class Story(StrEnum):
     LATE_PAYMENT = "LatePayment"
     MESSAGE = "Message"
     DISPUTE = "Dispute"
+    NOTICE = "Notice"
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
 

@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from settings import Settings
+from stack.accounts import stand_in_accounts
 from stack.postgres import Postgres
 from stack.process import HOST, ChildFailedError, Part, StackError, accepts_connections, port_is_free, secret_file
 from stack.temporal import Temporal
@@ -200,7 +201,9 @@ def _servers(settings: Settings) -> tuple[dict[str, object], dict[str, Part]]:
             parts[provider] = _stand_in(settings, provider, port)
             addresses[f"{provider}_api_base"] = f"http://{HOST}:{port}"
     if not settings.smtp_url:
-        parts["inbox"] = _inbox(settings)
+        if settings.app_env != "production":
+            addresses |= stand_in_accounts(settings)
+        parts["inbox"] = _inbox(settings.model_copy(update=addresses))
         addresses["smtp_url"] = f"smtp://{HOST}:{settings.smtp_port}"
     return addresses, parts
 

@@ -1,11 +1,12 @@
 """Settling captured money and telling people: what the purchase and the late payment have in common."""
 
+import asyncio
 import contextlib
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from domain.identifiers import refund_workflow_id
+from domain.identifiers import notice_workflow_id, refund_workflow_id
 from domain.payments import ProviderPayment
 from domain.purchase import (
     AttentionInput,
@@ -40,6 +41,7 @@ class SettlesOrders(WaitsForPerson):
         if settlement.refund_id is not None:
             await self._start_refund(settlement.refund_id)
             return OrderStatus.SETTLING
+        await start_notices(settlement.notice_ids)
         await tell(self, settlement.message_ids)
         return OrderStatus.ENROLLED
 
@@ -93,6 +95,26 @@ class SettlesOrders(WaitsForPerson):
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the refund's story runs already")
+
+
+async def start_notices(message_ids: tuple[str, ...]) -> None:
+    """Each channel has a story of its own, and outlives this one: none delays another, or the purchase."""
+    if message_ids:
+        await asyncio.gather(*(_start_notice(message_id) for message_id in message_ids))
+
+
+async def _start_notice(message_id: str) -> None:
+    try:
+        await workflow.start_child_workflow(
+            Story.NOTICE,
+            message_id,
+            id=notice_workflow_id(message_id),
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary="Message over one channel",
+            search_attributes=child_attributes("notice", "queued"),
+        )
+    except WorkflowAlreadyStartedError:
+        workflow.logger.info("the notice's story runs already")
 
 
 async def tell(story: WaitsForPerson, message_ids: tuple[str, ...]) -> None:

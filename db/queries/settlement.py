@@ -8,7 +8,8 @@ from db.queries.invoices import issue_invoice
 from db.queries.ledger import write_posting
 from db.queries.refunds import insert_refund
 from db.queries.seats import OWNS, has_free_seat, lock_course, may_buy, queue_for_ownership
-from db.sql import as_json, fetch, fetch_one
+from db.queries.telling import queue_messages, queued_about
+from db.sql import fetch, fetch_one
 from db.transaction import in_transaction
 from domain import ledger
 from domain.identifiers import new_id
@@ -17,8 +18,11 @@ from domain.payments import ProviderPayment
 from domain.purchase import Settlement, SettlementOutcome
 from domain.refund import RefundReason
 from domain.settlement import OrderFacts, reason_to_give_back
+from domain.telling import Channel
 
 ENROLLMENT_TEMPLATE = "enrollment-confirmation"
+ENROLLMENT_CHANNELS = (Channel.EMAIL, Channel.WHATSAPP, Channel.PUSH)
+"""Brief, "Enrollment Confirmation"."""
 
 _STANDING = f"""
 SELECT EXISTS (SELECT FROM payments WHERE order_id = $3 AND applied) AS has_payment, EXISTS ({OWNS}) AS owns
@@ -88,8 +92,12 @@ async def _settled_before(order_id: str, payment: ProviderPayment) -> Settlement
 
 
 async def _enrolled_before(order_id: str) -> Settlement:
-    messages = await fetch("SELECT id FROM outgoing_messages WHERE dedupe_key LIKE $1", f"order:{order_id}:enrolled:%")
-    return Settlement(SettlementOutcome.ENROLLED, message_ids=tuple(row["id"] for row in messages))
+    queued = await queued_about(_about(order_id))
+    return Settlement(SettlementOutcome.ENROLLED, message_ids=queued.emails, notice_ids=queued.notices)
+
+
+def _about(order_id: str) -> str:
+    return f"order:{order_id}:enrolled"
 
 
 async def _facts(order: Any, course: Any) -> OrderFacts:
@@ -139,15 +147,12 @@ async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, paym
         details = {"paymentId": payment_row, "amount": order["amount"], "currency": order["currency"]}
         audits.insert(0, Audit("payment.processed", "order", order_id, details=details))
     await record_audits(audits)
-    message_id = new_id()
-    await fetch(
-        "INSERT INTO outgoing_messages (id, dedupe_key, user_id, channel, template, params, status)"
-        " VALUES ($1, $2, $3, 'email', $4, $5, 'queued')",
-        message_id,
-        f"order:{order_id}:enrolled:email",
+    queued = await queue_messages(
         user_id,
+        _about(order_id),
         ENROLLMENT_TEMPLATE,
-        as_json({"orderId": order_id, "courseId": course_id}),
+        {"orderId": order_id, "courseId": course_id},
+        channels=ENROLLMENT_CHANNELS,
     )
     await fetch(
         "UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"
@@ -155,7 +160,7 @@ async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, paym
         order_id,
     )
     await issue_invoice(order_id)
-    return Settlement(SettlementOutcome.ENROLLED, message_ids=(message_id,))
+    return Settlement(SettlementOutcome.ENROLLED, message_ids=queued.emails, notice_ids=queued.notices)
 
 
 async def _grant(order_id: str, user_id: str, course_id: str, payment_row: str | None) -> str:

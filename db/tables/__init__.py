@@ -18,6 +18,7 @@ from db.tables.identity import (
 )
 from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, LessonProgress
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from db.tables.messaging import Communication, Device, MessagePreference, MessageReceipt
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
 from db.tables.sales import (
     CreditNote,
@@ -70,6 +71,10 @@ TABLES: list[type[Table]] = [
     LedgerPosting,
     LedgerEntry,
     AuditEvent,
+    Device,
+    MessagePreference,
+    Communication,
+    MessageReceipt,
     OutgoingMessage,
     ProviderEvent,
 ]

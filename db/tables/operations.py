@@ -1,5 +1,6 @@
 """What happened, what is to be told, and what providers told us."""
 
+from piccolo.columns import Text
 from piccolo.constraints import Unique
 from piccolo.table import Table
 
@@ -16,6 +17,7 @@ from db.columns import (
 )
 from db.engine import DB
 from db.tables.identity import User
+from db.tables.messaging import Device
 
 
 class AuditEvent(Table, tablename="audit_events", db=DB):
@@ -43,10 +45,19 @@ class OutgoingMessage(Table, tablename="outgoing_messages", db=DB):
     template = text()
     params = json()
     status = text()
-    """queued, sent, failed."""
+    """queued, claimed, sent, failed or unknown (docs/stories/notice.md)."""
     failure = optional_text()
     created_at = created_now()
     sent_at = optional_moment()
+    category = Text(null=False, default="transactional")
+    """`domain.telling.Category`."""
+    device_id = reference(Device, null=True)
+    claimed_at = optional_moment()
+    provider_message_id = optional_text()
+    delivery = optional_text()
+    """The last receipt: `domain.receipts.Delivery`."""
+    relayed_at = optional_moment()
+    """When the relay last started its story."""
 
     outgoing_messages_dedupe_key = Unique([dedupe_key])
 

@@ -25,6 +25,7 @@ from domain.identifiers import (
     dispute_workflow_id,
     late_payment_workflow_id,
     message_workflow_id,
+    notice_workflow_id,
     purchase_workflow_id,
     refund_workflow_id,
 )
@@ -168,6 +169,19 @@ class Stories:
             ),
         )
 
+    async def tell_notice(self, message_id: str) -> None:
+        """Start the story of a committed message over one channel; one that runs or has ended stays as it is."""
+        await self._start(
+            Story.NOTICE,
+            message_id,
+            id=notice_workflow_id(message_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=UNLESS_COMPLETED,
+            static_summary="Message over one channel",
+            search_attributes=notice_attributes(),
+        )
+
     async def _start(self, story: Story, argument: Any, **options: Any) -> None:
         try:
             await self._client.start_workflow(story, argument, rpc_timeout=RPC_TIMEOUT, **options)
@@ -194,6 +208,11 @@ def refund_attributes() -> TypedSearchAttributes:
 def message_attributes() -> TypedSearchAttributes:
     """Of a message's story: whom it goes to, its row knows."""
     return TypedSearchAttributes([SearchAttributePair(_PROCESS, "message"), SearchAttributePair(_STATE, "queued")])
+
+
+def notice_attributes() -> TypedSearchAttributes:
+    """Of a notice's story: whom it goes to, its row knows."""
+    return TypedSearchAttributes([SearchAttributePair(_PROCESS, "notice"), SearchAttributePair(_STATE, "queued")])
 
 
 def _order_attributes(process: str, state: str, order: OrderRef) -> TypedSearchAttributes:

@@ -7,10 +7,12 @@ import signal
 import sys
 from pathlib import Path
 
+from settings import current_settings
 from stack.inbox.mailbox import Mailbox
 from stack.inbox.server import Handler, new_session
 from stack.inbox.web import Web
 from stack.process import port_is_free
+from stack.stand_ins.phones.app import Phones
 from stack.stand_ins.serving import ADDRESS, end_process, serve
 
 
@@ -33,15 +35,17 @@ def main() -> int:
 async def _run(arguments: argparse.Namespace) -> None:
     mailbox = Mailbox(arguments.dir)
     handler = Handler(mailbox)
+    phones = Phones(current_settings(), arguments.dir / "phones.jsonl")
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     smtp = await loop.create_server(lambda: new_session(handler), ADDRESS, arguments.smtp_port)
     try:
-        await serve(Web(mailbox, handler), arguments.port, stop)
+        await serve(Web(mailbox, handler, phones), arguments.port, stop)
     finally:
         smtp.close()
+        await phones.close()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from stack.inbox.mailbox import Mail, Mailbox
 from stack.inbox.server import Handler, SmtpFaults
 from stack.stand_ins.http import Answer, Receive, Request, Scope, Send, json_answer, problem, read_request, send_answer
+from stack.stand_ins.phones.app import Phones
 
 HTML = b"text/html; charset=utf-8"
 OWN_PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'"
@@ -22,7 +23,8 @@ _templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templa
 class Web:
     """The ASGI application."""
 
-    def __init__(self, mailbox: Mailbox, smtp: Handler) -> None:
+    def __init__(self, mailbox: Mailbox, smtp: Handler, phones: Phones) -> None:
+        self._phones = phones
         self._mailbox = mailbox
         self._smtp = smtp
 
@@ -30,12 +32,13 @@ class Web:
         """Serve one HTTP request."""
         request = await read_request(scope, receive)
         if request is not None:
-            await send_answer(send, self._routed(request))
+            answer = await self._phones.handle(request)
+            await send_answer(send, answer or self._routed(request))
 
     def _routed(self, request: Request) -> Answer:  # noqa: PLR0911  # a table of routes
         match [request.method, *request.path.strip("/").split("/")]:
             case ["GET", ""]:
-                return _page("list.html", mails=self._mailbox.summaries())
+                return _page("list.html", mails=self._mailbox.summaries(), phones=self._phones.newest_first())
             case ["GET", "messages", mail_id]:
                 return self._of(mail_id, lambda mail: _page("message.html", mail=mail))
             case ["GET", "messages", mail_id, "html"]:
@@ -45,6 +48,7 @@ class Web:
                 return problem(404, "No such mail.") if raw is None else _plain(raw)
             case ["POST", "clear"]:
                 self._mailbox.clear()
+                self._phones.clear()
                 return Answer(303, b"", ((b"location", b"/"),), content_type=HTML)
             case ["GET", "api", "messages"]:
                 return json_answer(200, self._mailbox.summaries(_query(request, "to")))

@@ -30,6 +30,7 @@ from domain.identifiers import (
     late_payment_workflow_id,
     message_workflow_id,
     new_id,
+    notice_workflow_id,
     purchase_workflow_id,
     refund_workflow_id,
 )
@@ -37,12 +38,14 @@ from domain.payments import ProviderEvent
 from domain.purchase import PurchasePolicy
 from domain.roles import Role
 from domain.stories import PAYMENT_SIGNAL, REFUND_SIGNAL, Story, TaskQueue
+from domain.telling import Channel
 from gateways.temporal.codec import EncryptionCodec
 from settings import Settings
 from stack.embedded import EmbeddedStack
 from stack.postgres import remove_data
 from tests.conftest import settings_for_tests
 from tests.integration.conftest import Person
+from tests.integration.phones import communication_to, quiet_for_seconds, with_device, with_phone
 from tests.workflow.commands import COMMANDS_FILE, all_commands
 from tests.workflow.conftest import Academy, Bought, eventually, one, running
 from worker import workflow_runner
@@ -210,6 +213,30 @@ class Recorder:
         handle = self.open.services.temporal.get_workflow_handle(message_workflow_id(message_id))
         await self.keep("message", handle)
 
+    async def notices(self) -> None:
+        """A purchase that starts two; one waits for the end of quiet hours; one has nothing left to do."""
+        person = await somebody()
+        await with_phone(person, Channel.WHATSAPP, Channel.SMS)
+        await with_device(person, "fcm")
+        bought = await self.open.buy(await self.open.course(price=None, isFree=True), person.id)
+        await self.keep("purchase-with-notices", bought.handle)
+        row = await one(
+            "SELECT id FROM outgoing_messages WHERE user_id = $1 AND channel = 'whatsapp'", bought.order.user_id
+        )
+        await self.keep("notice", self.notice(row["id"]))
+        await quiet_for_seconds(person, 4)
+        [message_id] = (await communication_to(person, Channel.SMS)).notices
+        await self.open.stories.tell_notice(message_id)
+        await self.keep("notice-after-quiet-hours", self.notice(message_id))
+        [message_id] = (await communication_to(person, Channel.SMS)).notices
+        await fetch("UPDATE outgoing_messages SET status = 'failed' WHERE id = $1", message_id)
+        await self.open.stories.tell_notice(message_id)
+        await self.keep("notice-ended-before", self.notice(message_id))
+
+    def notice(self, message_id: str) -> Handle:
+        """The story of a message over one channel."""
+        return self.open.services.temporal.get_workflow_handle(notice_workflow_id(message_id))
+
     async def attention_at_provider(self) -> None:
         """The provider is down for longer than all patience; retried, abandoned, or left alone until the end."""
         await self.open.at_provider(
@@ -319,6 +346,7 @@ async def play(recorder: Recorder) -> None:
         recorder.disputed_refunds,
         recorder.sweeps,
         recorder.message,
+        recorder.notices,
     ]
     await asyncio.gather(*(part() for part in calm))
     for part in (

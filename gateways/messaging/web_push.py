@@ -1,0 +1,61 @@
+"""Push to browsers (RFC 8030), encrypted for the browser (RFC 8291) and signed by our VAPID key (RFC 8292)."""
+
+import aiohttp
+import msgspec
+from pywebpush import WebPushException, webpush_async
+
+from domain.errors import BusinessRefusalError, OutageError, UnknownOutcomeError
+from domain.notices import Notice
+from domain.push_services import is_push_service
+from gateways.messaging.channel import ADDRESS_GONE, CALL_SECONDS, REFUSED
+
+LIFE_SECONDS = 24 * 60 * 60
+"""How long the push service keeps a message for a browser that sleeps."""
+GONE = (404, 410)
+MALFORMED = (ValueError, TypeError, KeyError)
+
+
+class WebPush:
+    """One message is one POST to the address that the browser got from its maker."""
+
+    provider = "webpush"
+
+    def __init__(self, *, vapid_key: str, subject: str, origins: tuple[str, ...]) -> None:
+        """`subject` is a `mailto:` or `https:` address of ours; `origins` are push services beside the known ones."""
+        self._key = vapid_key
+        self._subject = subject
+        self._origins = origins
+
+    async def send(self, notice: Notice) -> str:
+        """See `ChannelSender.send`."""
+        device = notice.device
+        if device is None or not is_push_service(device.token, self._origins):
+            raise BusinessRefusalError(ADDRESS_GONE)
+        said = {"messageId": notice.message_id, "title": notice.title, "body": notice.body, "url": notice.url}
+        try:
+            answer = await webpush_async(
+                {"endpoint": device.token, "keys": {"p256dh": device.p256dh or "", "auth": device.auth or ""}},
+                msgspec.json.encode(said).decode(),
+                vapid_private_key=self._key,
+                vapid_claims={"sub": self._subject},
+                ttl=LIFE_SECONDS,
+                timeout=CALL_SECONDS,
+            )
+        except WebPushException as error:
+            raise _in_our_words(getattr(error.response, "status", None)) from None
+        except aiohttp.ClientConnectorError:
+            raise OutageError("not reached") from None
+        except (TimeoutError, aiohttp.ClientError):
+            raise UnknownOutcomeError("no answer") from None
+        except MALFORMED:
+            raise BusinessRefusalError(ADDRESS_GONE) from None  # the subscription's keys are none
+        return notice.message_id if isinstance(answer, str) else answer.headers.get("Location", notice.message_id)
+
+
+def _in_our_words(status: int | None) -> Exception:
+    if status is None or status in GONE:
+        # Without a status: the library found the subscription's keys unusable before any call.
+        return BusinessRefusalError(ADDRESS_GONE)
+    if status == 429 or status in (401, 403):
+        return OutageError("later, or the key is refused")
+    return UnknownOutcomeError("answered 5xx") if status >= 500 else BusinessRefusalError(REFUSED)
