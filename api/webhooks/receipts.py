@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 
 from api.access import PUBLIC, requires
 from api.problems import ProblemError
-from api.webhooks.stripe import Received
+from api.webhooks.receiving import Received
 from bootstrap import Services
 from db.queries.receipts import keep_receipts
 from gateways.messaging.signatures import (
