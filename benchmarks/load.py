@@ -68,7 +68,7 @@ class PurchaseLoad:
         return Block(latencies, seconds, cpu, await judge_purchases(self._shop, bought))
 
     async def _buy(self, buyer: Buyer, api: Connection, provider: Connection) -> str:
-        order_id, payment_id = await order(api, buyer)
+        order_id, payment_id = await order(self._shop, api, buyer)
         await provider.post(f"/test/pay/{payment_id}")
         handle = self._shop.ours.get_workflow_handle(purchase_workflow_id(order_id), result_type=str)
         if (status := await handle.result()) != "enrolled":

@@ -5,7 +5,7 @@ mail. Its clock stops when the workflow's result arrives, by a long poll as a re
 call, so the same cost on both sides. The story marks the mail as sent before it ends; that each mark is older than
 its workflow's end is checked after the block, as is everything in `verdicts.py`. This process makes the load and is
 not counted, nor are the stand-ins, which are others' systems; they take their share of the machine all the same,
-which is to the story's disadvantage in the rate.
+which is to the story's disadvantage in the rate. `python -m benchmarks.purchase razorpay` pays there, not at Stripe.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ WARM_UP = (4, 20, 50) if is_quick() else (4, 20, 150)
 """Runs of the blocks before the measured ones; few at first, or those in flight meet processes that are all cold."""
 
 
-async def measure() -> list[str]:
+async def measure(provider: str) -> list[str]:
     """The JSON lines. Raises `InvalidBlockError`."""
-    async with open_shop() as shop:
+    async with open_shop(provider) as shop:
         story, reference = PurchaseLoad(shop), ReferenceLoad(shop)
         for runs in WARM_UP:
             await story.block(runs)
@@ -42,9 +42,10 @@ async def measure() -> list[str]:
     print(describe("purchase", [block for each in rounds for block in each.story]))
     print(describe("reference", [block for each in rounds for block in each.reference]))
     cpu_ratio = statistics.median(1 / each.ratio(lambda block: block.cpu_per_run) for each in rounds)
+    suffix = "" if provider == "stripe" else f"_{provider}"
     return [
-        json_line("purchase_rate", median_ratio(rounds, lambda block: block.rate), GOAL),
-        json_line("purchase_cpu", cpu_ratio, GOAL),
+        json_line(f"purchase_rate{suffix}", median_ratio(rounds, lambda block: block.rate), GOAL),
+        json_line(f"purchase_cpu{suffix}", cpu_ratio, GOAL),
     ]
 
 
@@ -58,7 +59,7 @@ async def _told(name: str, block: Callable[[int], Awaitable[Block]]) -> Block:
 def main() -> int:
     """The exit code: 1 when a block was invalid."""
     try:
-        lines = asyncio.run(measure())
+        lines = asyncio.run(measure("razorpay" if "razorpay" in sys.argv[1:] else "stripe"))
     except InvalidBlockError as error:
         print(f"INVALID: {error}", file=sys.stderr)
         return 1

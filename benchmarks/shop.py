@@ -33,10 +33,7 @@ ORDER_TRIES = 8
 """An answer takes up to 8 s."""
 
 TOKEN_LIFE = timedelta(hours=2)
-ORDER = msgspec.json.encode(
-    {"provider": "stripe", "billing": {"name": "Asha Menon", "state": "KL", "postalCode": "682001", "country": "IN"}}
-)
-"""The body of every order."""
+BILLING = {"name": "Asha Menon", "state": "KL", "postalCode": "682001", "country": "IN"}
 
 
 class Buyer(msgspec.Struct, frozen=True):
@@ -62,7 +59,16 @@ class Buyer(msgspec.Struct, frozen=True):
 class Shop:
     """The stack and the benchmark's own ways into it, which are not measured."""
 
-    def __init__(self, stack: EmbeddedStack, reference: Part, sql: asyncpg.Connection, ours: Client, plain: Client):
+    def __init__(
+        self,
+        stack: EmbeddedStack,
+        reference: Part,
+        sql: asyncpg.Connection,
+        ours: Client,
+        plain: Client,
+        *,
+        provider: str,
+    ) -> None:
         self.stack = stack
         self.reference = reference
         self.sql = sql
@@ -71,7 +77,10 @@ class Shop:
         self.plain = plain
         """A client as it comes, for the reference."""
         settings = stack.settings
-        self.provider_port = settings.stripe_stand_in_port
+        self.provider = provider
+        self.provider_port: int = getattr(settings, f"{provider}_stand_in_port")
+        self.order = msgspec.json.encode({"provider": provider, "billing": BILLING})
+        """The body of every order."""
         self.api_port = settings.api_port
         self._tokens = AccessTokens.from_setting(settings.jwt_keys.get_secret_value(), settings.public_base_url)
         self._numbers = count(1)
@@ -104,12 +113,14 @@ class Shop:
         return rows
 
 
-async def order(api: Connection, buyer: Buyer) -> tuple[str, str]:
+async def order(shop: Shop, api: Connection, buyer: Buyer) -> tuple[str, str]:
     """Order, and the same again while the answer is 202 (a machine that is busy with others): order and payment id."""
     for _ in range(ORDER_TRIES):
-        purchase = await api.post(buyer.route, ORDER, buyer.headers)
+        purchase = await api.post(buyer.route, shop.order, buyer.headers)
         if purchase["checkout"] is not None:
-            return purchase["id"], purchase["checkout"]["clientSecret"].partition("_secret_")[0]
+            checkout = purchase["checkout"]
+            charge = checkout.get("razorpayOrderId") or checkout["clientSecret"].partition("_secret_")[0]
+            return purchase["id"], charge
     raise TimeoutError("an order was not ready to be paid in time")
 
 
@@ -126,8 +137,11 @@ async def _until_polled(client: Client, queue: str) -> None:
 
 
 @asynccontextmanager
-async def open_shop() -> AsyncIterator[Shop]:
-    """Everything started. Raises `ThawedError` when the reference is not the one that it was."""
+async def open_shop(provider: str = "stripe") -> AsyncIterator[Shop]:
+    """Everything started; buyers pay at this provider's stand-in.
+
+    Raises `ThawedError` when the reference is not the one that it was.
+    """
     require_frozen()
     async with academy() as stack:
         reference = PythonPart("reference", ["-m", "benchmarks.reference.worker"], stack.settings)
@@ -143,7 +157,7 @@ async def open_shop() -> AsyncIterator[Shop]:
             plain = await Client.connect(address, namespace=namespace)
             for queue in (TaskQueue.CORE, QUEUE):
                 await _until_polled(plain, queue)
-            yield Shop(stack, reference, sql, ours, plain)
+            yield Shop(stack, reference, sql, ours, plain, provider=provider)
         finally:
             await sql.close()
             await reference.stop()

@@ -52,7 +52,7 @@ class Webhooks:
         async with Connection(ports[0]) as api, Connection(ports[0]) as browser, Connection(ports[1]) as provider:
             await provider.post("/test/faults", b'{"webhooks": {"drop": 1.0}}')
             for buyer in await self._shop.admit(runs):
-                order_id, payment_id = await order(browser, buyer)
+                order_id, payment_id = await order(self._shop, browser, buyer)
                 intent = await provider.post(f"/test/pay/{payment_id}")
                 page = partial(browser.get, f"/api/v1/purchases/{order_id}", buyer.login)
                 if (await page())["status"] != "awaiting_payment":

@@ -19,6 +19,7 @@ from gateways.temporal.codec import EncryptionCodec
 from settings import Settings
 from stack.embedded import EmbeddedStack
 from stack.process import HOST
+from tests.chaos.books import in_one_shape
 from tests.chaos.histories import Event, last_event
 from tests.chaos.links import Link
 
@@ -43,7 +44,7 @@ class Academy:
         self.tokens = AccessTokens.from_setting(settings.jwt_keys.get_secret_value(), settings.public_base_url)
         self.shop = f"http://{HOST}:{links['buyer-api'].port}"
         """The API, as buyers reach it."""
-        self.provider = settings.stripe_api_base
+        self.providers = {"stripe": settings.stripe_api_base, "razorpay": settings.razorpay_api_base}
         self.inbox = f"http://{HOST}:{settings.inbox_port}"
         self.course_id = ""
         self.died: list[str] = []
@@ -70,14 +71,18 @@ class Academy:
         return await last_event(self.temporal, purchase_workflow_id(order_id or "none"))
 
     async def book(self, order_id: str | None = None) -> dict[str, list[dict[str, Any]]]:
-        """The provider's own book, whole or of one order: `payment_intents`, `charges`, `refunds`."""
-        answer = await self.http.get(f"{self.provider}/test/book", params={"order_id": order_id} if order_id else {})
-        book: dict[str, list[dict[str, Any]]] = answer.raise_for_status().json()
-        return book
+        """The providers' own books, whole or of one order: `payment_intents`, `charges`, `refunds`."""
+        books = {}
+        for name, base in self.providers.items():
+            answer = await self.http.get(f"{base}/test/book", params={"order_id": order_id} if order_id else {})
+            books[name] = answer.raise_for_status().json()
+        razorpay = in_one_shape(books["razorpay"])
+        return {kind: books["stripe"][kind] + found for kind, found in razorpay.items()}
 
     async def provider_faults(self, **plan: object) -> None:
-        """Switch faults on (`stack/stand_ins/faults.py`); `release` switches them off."""
-        (await self.http.post(f"{self.provider}/test/faults", json=plan)).raise_for_status()
+        """Switch faults on at every provider (`stack/stand_ins/faults.py`); `release` switches them off."""
+        for base in self.providers.values():
+            (await self.http.post(f"{base}/test/faults", json=plan)).raise_for_status()
 
     async def mails(self, address: str) -> list[dict[str, Any]]:
         """What the inbox has for somebody."""
@@ -109,7 +114,8 @@ class Academy:
         while self._cleanups:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._cleanups.pop()()
-        (await self.http.delete(f"{self.provider}/test/faults")).raise_for_status()
+        for base in self.providers.values():
+            (await self.http.delete(f"{base}/test/faults")).raise_for_status()
         (await self.http.delete(f"{self.inbox}/api/faults")).raise_for_status()
 
     async def keep_alive(self) -> None:

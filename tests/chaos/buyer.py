@@ -21,7 +21,8 @@ TRY_AGAIN_CODES = ("idempotency_key_in_progress",)
 class Buyer:
     """Somebody with an account of their own who buys the academy's course."""
 
-    def __init__(self, academy: Academy, user_id: str, email: str, token: str) -> None:
+    def __init__(self, academy: Academy, user_id: str, email: str, token: str, *, provider: str) -> None:
+        self.provider = provider
         self.user_id = user_id
         self.email = email
         self.order_id: str | None = None
@@ -74,12 +75,13 @@ class Buyer:
 
     async def _order(self, browser: httpx.AsyncClient) -> None:
         route = f"/api/v1/courses/{self._academy.course_id}/purchases"
-        order = {"provider": "stripe", "billing": BILLING}
+        order = {"provider": self.provider, "billing": BILLING}
         while True:
             purchase = await self._answered(browser, "POST", route, order)
             self.order_id, self.status = purchase["id"], purchase["status"]
             if purchase["checkout"] is not None:
-                self.payment_id = purchase["checkout"]["clientSecret"].partition("_secret_")[0]
+                checkout = purchase["checkout"]
+                self.payment_id = checkout.get("razorpayOrderId") or checkout["clientSecret"].partition("_secret_")[0]
             if self.payment_id is not None or self.status in ENDS:
                 return
             await asyncio.sleep(PAUSE_SECONDS)
@@ -102,14 +104,15 @@ class Buyer:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _pay(self) -> None:
+        base = self._academy.providers[self.provider]
         if self.is_declined_first:
-            await self._academy.http.post(f"{self._academy.provider}/test/decline/{self.payment_id}")
+            await self._academy.http.post(f"{base}/test/decline/{self.payment_id}")
         captured = {"amount": self.bank_captures} if self.bank_captures is not None else {}
-        answer = await self._academy.http.post(f"{self._academy.provider}/test/pay/{self.payment_id}", json=captured)
+        answer = await self._academy.http.post(f"{base}/test/pay/{self.payment_id}", json=captured)
         assert answer.status_code == 200, answer.text
 
 
-async def new_buyer(academy: Academy) -> Buyer:
+async def new_buyer(academy: Academy, provider: str = "stripe") -> Buyer:
     """Somebody new, with a session."""
     user_id, session_id = new_id(), new_id()
     email = f"{user_id}@people.example"
@@ -123,4 +126,4 @@ async def new_buyer(academy: Academy) -> Buyer:
         *(session_id, user_id, datetime.now(UTC) + timedelta(days=1)),
     )
     token = academy.tokens.issue(user_id, session_id, [Role.STUDENT], life=timedelta(hours=2))
-    return Buyer(academy, user_id, email, token)
+    return Buyer(academy, user_id, email, token, provider=provider)

@@ -51,7 +51,7 @@ class Storm:
         return [self._row(*blow) for blow in self._struck]
 
     async def _somebody(self) -> Buyer:
-        buyer = await new_buyer(self._academy)
+        buyer = await new_buyer(self._academy, self._dice.choice(list(self._academy.providers)))
         buyer.is_declined_first = self._dice.random() < DECLINED_FIRST
         if self._dice.random() < WRONG_AMOUNT:
             buyer.bank_captures = self._dice.randrange(100, 100_000)
@@ -66,7 +66,7 @@ class Storm:
             self._ends[buyer] = monotonic()
 
     async def _weather(self) -> None:
-        """Faults of the provider's webhooks, of another mixture every few seconds."""
+        """Faults of the providers' webhooks, of another mixture every few seconds."""
         while not self._calm.is_set():
             faults = {
                 # Never none: the short storm of `make test` has two dozen events, and some have to be lost.
@@ -118,12 +118,14 @@ def _end_of(buyer: Buyer) -> str:
 
 
 async def forgeries(academy: Academy) -> list[dict[str, Any]]:
-    """Every forged webhook that the stand-in has sent, with the answers that it got."""
+    """Every forged webhook that the stand-ins have sent, with the answers that it got."""
     return [delivery for delivery in await deliveries(academy) if delivery["sort"] != "genuine"]
 
 
 async def deliveries(academy: Academy) -> list[dict[str, Any]]:
-    """Every webhook that the stand-in has planned."""
-    answer = await academy.http.get(f"{academy.provider}/test/webhooks")
-    planned: list[dict[str, Any]] = answer.raise_for_status().json()["deliveries"]
+    """Every webhook that the stand-ins have planned."""
+    planned: list[dict[str, Any]] = []
+    for base in academy.providers.values():
+        answer = await academy.http.get(f"{base}/test/webhooks")
+        planned += answer.raise_for_status().json()["deliveries"]
     return planned

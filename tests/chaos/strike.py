@@ -35,7 +35,13 @@ class Row:
 
 
 async def strike(
-    academy: Academy, stop: Stop, targets: Sequence[str], victim: str, undisturbed: Sequence[Batch]
+    academy: Academy,
+    stop: Stop,
+    targets: Sequence[str],
+    victim: str,
+    undisturbed: Sequence[Batch],
+    *,
+    provider: str = "stripe",
 ) -> list[Row]:
     """Kill `victim` while one purchase for each target stands at the stop.
 
@@ -44,7 +50,7 @@ async def strike(
     died_before = len(academy.died)
     missed: list[str] = []
     for attempt in range(1, TRIES + 1):
-        buyers = [await new_buyer(academy) for _ in targets]
+        buyers = [await new_buyer(academy, provider) for _ in targets]
         landed = await _hold(academy, stop, buyers, undisturbed)
         if isinstance(landed, str):
             missed.append(landed)
