@@ -18,11 +18,11 @@ from tests.workflow.test_random_orders import HASTY, OPEN, World
 
 __all__ = ["new_person", "services", "worker_temporal"]
 
-SAMPLE = (4, 6)
-FULL = (8, 30)
+SAMPLE = (4, 8)
+FULL = (6, 20)
 """Worlds, and commands in each."""
 
-LIVES_FOR_SECONDS = (0.3, 2.5)
+LIVES_FOR_SECONDS = (1.0, 6.0)
 """How long a worker lives; a task that it took with it is given to the next one after ten seconds."""
 
 PATIENCE_SECONDS = 120.0
