@@ -1,8 +1,10 @@
 """The one typed object read from the environment; nothing else in the project reads the environment."""
 
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +42,10 @@ class Settings(BaseSettings):
     app_env: Literal["development", "test", "production"] = "development"
     api_port: int = 8000
     public_base_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: str = ""
+    cors_origins: str = ""
+    rate_limit_per_address: Annotated[int, Field(ge=0)] = 1200
+    rate_limit_per_user: Annotated[int, Field(ge=0)] = 300
     data_dir: Path = Path(".data")
     demo_password: SecretStr | None = None
 
@@ -107,6 +113,22 @@ class Settings(BaseSettings):
     razorpay_stand_in_port: int = 12113
     smtp_port: int = 1025
     inbox_port: int = 8025
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, networks: str) -> str:
+        for part in filter(None, map(str.strip, networks.split(","))):
+            ip_network(part)
+        return networks
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_exact_origins(cls, origins: str) -> str:
+        for part in filter(None, map(str.strip, origins.split(","))):
+            parts = urlsplit(part)
+            if parts.scheme not in ("http", "https") or part.lower() != f"{parts.scheme}://{parts.netloc}".lower():
+                raise ValueError("not an origin")
+        return origins
 
     @field_validator("oidc_issuer")
     @classmethod

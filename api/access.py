@@ -12,10 +12,13 @@ from litestar.middleware import ASGIMiddleware
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from api.client_address import address_of
 from api.problem_table import PROBLEMS
 from api.problems import PROBLEM_JSON, ProblemError
+from api.rates import UNLIMITED
 from api.schemas import Problem
 from api.subject import authenticate
+from cache.buckets import Rate
 from domain.roles import Permission
 
 
@@ -35,18 +38,24 @@ FIRST_SIGHT_REFUSALS = ("account_disabled", "login_not_linked", "login_without_e
 """What a good token of the adopter's own login may be answered with (docs/identity.md)."""
 
 
-def requires(requirement: Requirement, *problems: str, cookie: str | None = None) -> dict[str, Any]:
+def requires(
+    requirement: Requirement, *problems: str, cookie: str | None = None, rate: Rate | None = None
+) -> dict[str, Any]:
     """What a route asks of its caller, and the problem codes it may answer with: `@get("/", **requires(PUBLIC))`.
 
     `cookie` names a cookie that may carry the access token instead of the `Authorization` header.
+    `rate` is how often one user, or one address where no login is needed, may call this route; besides it, each counts
+    against the general limits (`api.rates`).
     """
     codes = list(problems)
     if requirement is not PUBLIC:
         codes += ("login_required", *FIRST_SIGHT_REFUSALS)
     if isinstance(requirement, Permission):
         codes.append("forbidden")
+    if rate is not UNLIMITED:
+        codes.append("too_many_requests")
     return {
-        "opt": {"permission": requirement, "token_cookie": cookie},
+        "opt": {"permission": requirement, "token_cookie": cookie, "rate": rate},
         "security": [] if requirement is PUBLIC else [{"accessToken": []}],
         "responses": _documented(codes),
     }
@@ -61,14 +70,16 @@ def _documented(codes: Iterable[str]) -> dict[int, ResponseSpec]:
             Problem,
             generate_examples=False,
             media_type=PROBLEM_JSON,
-            description=", ".join(f"`{code}`" for code in sorted(by_status[status])),
+            description=", ".join(f"`{code}`" for code in sorted(set(by_status[status]))),
         )
         for status in sorted(by_status)
     }
 
 
 class AccessMiddleware(ASGIMiddleware):
-    """Around every route: 401 without a living login, 403 without the permission; the caller goes to `scope["user"]`.
+    """Around every route: 429 beyond its limits, 401 without a living login, 403 without the permission.
+
+    The caller goes to `scope["user"]`.
 
     A route that declared nothing is shut to all. No guard, since Litestar copies the handler for each guard at each
     request, which costs as much as a small route itself.
@@ -79,9 +90,18 @@ class AccessMiddleware(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
         requirement = options.get("permission")
-        if requirement is not PUBLIC and scope.get("method") != "OPTIONS":
-            subject = await authenticate(ASGIConnection(scope), options.get("token_cookie"))
+        if scope.get("method") == "OPTIONS":
+            await next_app(scope, receive, send)
+            return
+        connection = ASGIConnection[Any, Any, Any, Any](scope)
+        limits, rate, public = connection.app.state.rate_limits, options.get("rate"), requirement is PUBLIC
+        route = str(getattr(scope["route_handler"], "operation_id", ""))
+        # Before the login is looked up, which costs a query.
+        await limits.enter_address(address_of(connection), route, rate if public or rate is UNLIMITED else None)
+        if not public:
+            subject = await authenticate(connection, options.get("token_cookie"))
             scope["user"] = subject
+            await limits.enter_user(subject.user_id, route, rate)
             if requirement is not AUTHENTICATED and requirement not in subject.permissions:
                 raise ProblemError("forbidden")
         await next_app(scope, receive, send)

@@ -13,14 +13,18 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from api.access import AccessMiddleware, require_declared_access
 from api.bodies import LARGEST_BODY_BYTES, DrainTooLarge, MediaTypeMiddleware
+from api.client_address import ClientAddress
 from api.codec_cors import CodecCors
+from api.cors import ApiCors
 from api.identity.recovery import Recovery
 from api.identity.sessions import Sessions
 from api.identity.throttle import MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS, LoginThrottle
 from api.identity.tokens import AccessTokens
 from api.problems import EXCEPTION_HANDLERS
+from api.rates import RateLimits
 from api.request_log import RequestLog
 from api.routes import ROUTES
+from api.security_headers import SecurityHeaders
 from api.subject import provide_subject
 from bootstrap import Services
 from domain.email_links import LinkTokens
@@ -64,12 +68,16 @@ def create_app(services: Services) -> Litestar:
                 "access_tokens": tokens,
                 "login_issuer": services.login_issuer,
                 "openapi": openapi_document,
+                "rate_limits": RateLimits(
+                    services.redis, settings.rate_limit_per_address, settings.rate_limit_per_user
+                ),
             }
         ),
     )
     require_declared_access(app)
     # Around everything, since Litestar's own middleware does not see requests that match no route.
-    app.asgi_handler = RequestLog(DrainTooLarge(CodecCors(app.asgi_handler, settings.temporal_ui_url)))
+    inner = DrainTooLarge(ApiCors(CodecCors(app.asgi_handler, settings.temporal_ui_url), settings.cors_origins))
+    app.asgi_handler = RequestLog(ClientAddress(SecurityHeaders(inner, base_url), settings.trusted_proxies))
     return app
 
 

@@ -16,10 +16,10 @@ from litestar.status_codes import HTTP_200_OK
 from temporalio.api.common.v1 import Payloads
 
 from api.access import PUBLIC, requires
+from api.client_address import address_of
 from api.docs import PAGE_HEADERS, PAGES
 from api.identity.schemas import LoginBody
 from api.identity.sessions import Sessions, user_agent_of
-from api.identity.throttle import address_of
 from api.identity.tokens import ACCESS_TOKEN_LIFE
 from api.problem_table import PROBLEMS
 from api.problems import ProblemError

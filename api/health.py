@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from api.access import PUBLIC, requires
+from api.rates import UNLIMITED
 from api.schemas import ApiStruct
 from bootstrap import Services
 from db.sql import fetch
@@ -34,13 +35,13 @@ class Readiness(ApiStruct):
     """`postgres`, `valkey`, `temporal`: `ok`, `timeout` or `error`."""
 
 
-@get("/health/live", operation_id="getLiveness", tags=["Operations"], **requires(PUBLIC))
+@get("/health/live", operation_id="getLiveness", tags=["Operations"], **requires(PUBLIC, rate=UNLIMITED))
 async def live() -> Liveness:
     """Whether the process answers; it asks nobody else, so that an outage elsewhere restarts nothing."""
     return Liveness()
 
 
-@get("/health/ready", operation_id="getReadiness", tags=["Operations"], **requires(PUBLIC))
+@get("/health/ready", operation_id="getReadiness", tags=["Operations"], **requires(PUBLIC, rate=UNLIMITED))
 async def ready(services: NamedDependency[Services]) -> Response[Readiness]:
     """Whether every dependency answers within two seconds, each by name; 503 when one does not."""
     checks: dict[str, Awaitable[object]] = {

@@ -39,6 +39,8 @@ def settings_for_tests(data_dir: Path, **overrides: object) -> Settings:
         "data_dir": data_dir,
         "public_base_url": f"http://127.0.0.1:{ports['api_port']}",
         "demo_password": "demo-password-of-the-tests",
+        "rate_limit_per_address": 0,  # all tests call from a few addresses; test_protection.py tries the limits
+        "rate_limit_per_user": 0,
         **ports,
         **overrides,
     }

@@ -10,11 +10,12 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.access import AUTHENTICATED, PUBLIC, requires
+from api.client_address import address_of
 from api.identity.recovery import Recovery
 from api.identity.schemas import LoginBody, Me, RefreshBody, RegisterBody, TokenPair
 from api.identity.sessions import Sessions, user_agent_of
-from api.identity.throttle import address_of
 from api.problems import ProblemError
+from api.rates import ACCOUNTS_MADE
 from api.subject import Subject
 from db.queries.identity import Profile, close_session, profile_of
 from domain.roles import permissions_of
@@ -29,7 +30,9 @@ class IdentityController(Controller):
     path = "/api/v1/auth"
     tags = ("Identity",)
 
-    @post("/register", operation_id="register", **requires(PUBLIC, "email_taken", "validation_failed"))
+    @post(
+        "/register", operation_id="register", **requires(PUBLIC, "email_taken", "validation_failed", rate=ACCOUNTS_MADE)
+    )
     async def register(
         self,
         data: JSONBody[RegisterBody],

@@ -3,12 +3,10 @@ while Valkey is down."""
 
 import hashlib
 import time
-from typing import Any
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from litestar.connection import ASGIConnection
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -93,8 +91,3 @@ class LoginThrottle:
 def _account(email: str) -> str:
     """A hash of the e-mail: keys are seen by operators, and e-mails are not theirs to see."""
     return hashlib.sha256(email.encode(errors="replace")).hexdigest()
-
-
-def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """The peer's address. `X-Forwarded-For` is not read: without a list of trusted proxies anyone could write it."""
-    return connection.client.host if connection.client else ""

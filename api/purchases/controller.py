@@ -13,6 +13,7 @@ from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
 from api.access import requires
 from api.problems import ProblemError
 from api.purchases.schemas import PurchaseRequest, PurchaseView, billing_of, checkout_of, view_of
+from api.rates import STORIES_BEGUN
 from api.subject import Subject
 from bootstrap import Services
 from db.queries.idempotency import resource_of_key
@@ -49,6 +50,7 @@ IdempotencyKey = Annotated[
         "validation_failed",
         *(refusal.value for refusal in Refusal),
         "service_unavailable",
+        rate=STORIES_BEGUN,
     ),
 )
 async def create_purchase(

@@ -6,6 +6,7 @@ from litestar.params import FromPath
 
 from api.access import requires
 from api.problems import ProblemError
+from api.rates import PAGES_DRAWN
 from api.schemas import ApiStruct
 from api.subject import Subject
 from bootstrap import Services
@@ -28,7 +29,7 @@ class CreditNoteList(ApiStruct):
     operation_id="getInvoicePdf",
     tags=["Purchases"],
     media_type=PDF,
-    **requires(Permission.COURSE_ENROLL, "not_found", "not_invoiced", "service_unavailable"),
+    **requires(Permission.COURSE_ENROLL, "not_found", "not_invoiced", "service_unavailable", rate=PAGES_DRAWN),
 )
 async def get_invoice_pdf(
     purchase_id: FromPath[str], services: NamedDependency[Services], subject: NamedDependency[Subject]
@@ -58,7 +59,7 @@ async def get_credit_notes(purchase_id: FromPath[str], subject: NamedDependency[
     operation_id="getCreditNotePdf",
     tags=["Purchases"],
     media_type=PDF,
-    **requires(Permission.COURSE_ENROLL, "not_found", "service_unavailable"),
+    **requires(Permission.COURSE_ENROLL, "not_found", "service_unavailable", rate=PAGES_DRAWN),
 )
 async def get_credit_note_pdf(
     purchase_id: FromPath[str],

@@ -18,6 +18,7 @@ from api.paging import page_of
 from api.problems import ProblemError
 from api.purchases.controller import IdempotencyKey
 from api.purchases.mine import Cursor, Limit
+from api.rates import STORIES_BEGUN
 from api.schemas import ApiStruct, FieldError
 from api.subject import Subject
 from bootstrap import Services
@@ -80,6 +81,7 @@ class RefundPage(ApiStruct):
         "validation_failed",
         *(refusal.value for refusal in RefundRefusal),
         "service_unavailable",
+        rate=STORIES_BEGUN,
     ),
 )
 async def create_refund(

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 
 from api.access import PUBLIC, requires
 from api.problems import ProblemError
+from api.rates import UNLIMITED
 from api.webhooks.receiving import Received
 from bootstrap import Services
 from db.queries.receipts import keep_receipts
@@ -22,7 +23,7 @@ from gateways.messaging.signatures import (
 
 log = structlog.get_logger()
 
-ANSWERS = requires(PUBLIC, "signature_refused", "payload_not_understood", "service_unavailable")
+ANSWERS = requires(PUBLIC, "signature_refused", "payload_not_understood", "service_unavailable", rate=UNLIMITED)
 
 
 @post(
@@ -73,7 +74,7 @@ async def receive_whatsapp_receipts(request: Request[Any, Any, Any], services: N
     operation_id="verifyWhatsAppWebhook",
     tags=["Webhooks"],
     media_type=MediaType.TEXT,
-    **requires(PUBLIC, "signature_refused"),
+    **requires(PUBLIC, "signature_refused", rate=UNLIMITED),
 )
 async def verify_whatsapp_webhook(
     services: NamedDependency[Services],
