@@ -12,7 +12,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.client_address import address_of
+from api.client_address import scope_address
 from api.problem_table import PROBLEMS
 from api.problems import PROBLEM_JSON, ProblemError
 from api.rates import UNLIMITED
@@ -93,13 +93,12 @@ class AccessMiddleware(ASGIMiddleware):
         if scope.get("method") == "OPTIONS":
             await next_app(scope, receive, send)
             return
-        connection = ASGIConnection[Any, Any, Any, Any](scope)
-        limits, rate, public = connection.app.state.rate_limits, options.get("rate"), requirement is PUBLIC
+        limits, rate, public = scope["litestar_app"].state["rate_limits"], options.get("rate"), requirement is PUBLIC
         route = str(getattr(scope["route_handler"], "operation_id", ""))
         # Before the login is looked up, which costs a query.
-        await limits.enter_address(address_of(connection), route, rate if public or rate is UNLIMITED else None)
+        await limits.enter_address(scope_address(scope), route, rate if public or rate is UNLIMITED else None)
         if not public:
-            subject = await authenticate(connection, options.get("token_cookie"))
+            subject = await authenticate(ASGIConnection(scope), options.get("token_cookie"))
             scope["user"] = subject
             await limits.enter_user(subject.user_id, route, rate)
             if requirement is not AUTHENTICATED and requirement not in subject.permissions:

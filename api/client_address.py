@@ -1,6 +1,7 @@
 """Who calls, behind proxies: the right-most address of `X-Forwarded-For` that no trusted proxy has."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -53,9 +54,16 @@ def caller_of(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """What limits count this caller's address by."""
-    return counted_as(connection.client.host) if connection.client else ""
+    return scope_address(connection.scope)
 
 
+def scope_address(scope: Scope) -> str:
+    """The same, where no connection was made of the scope yet."""
+    client = scope["client"]
+    return counted_as(client[0]) if client else ""
+
+
+@lru_cache(maxsize=4096)
 def counted_as(address: str) -> str:
     """What limits count an address by: itself, or its /64 for IPv6."""
     parsed = _parsed(address)

@@ -26,8 +26,8 @@ PAGES_DRAWN = Rate(per_minute=60, burst=20)
 """Of one user's PDFs: each costs tens of milliseconds of CPU."""
 ACCOUNTS_MADE = Rate(per_minute=30, burst=30)
 """Of one address: each costs a password's hash, and a mail."""
-MOST_TOKENS_AT_ONCE = 10
-"""Taken together from the buckets of addresses and users, so that nine requests of ten need no round trip."""
+MOST_TOKENS_AT_ONCE = 30
+"""Taken together from the buckets of addresses and users, so that most requests need no round trip."""
 TOKENS_LAST_SECONDS = 10.0
 """Tokens taken and not spent are given up then; otherwise they would add to a later burst."""
 MOST_HELD = 4096
@@ -73,12 +73,12 @@ class RateLimits:
         """Milliseconds to wait; 0 when there was a token, held here or taken now."""
         if self._spend(name):
             return 0
-        # One at a time: a caller's requests at once would each take ten, and the last be refused with many held here.
+        # One at a time: a caller's requests at once would each take many, and the last be refused with many held here.
         lock = self._taking.setdefault(name, asyncio.Lock())
         async with lock:
             if self._spend(name):
                 return 0
-            taken, wait_ms = await self._take(name, rate, min(MOST_TOKENS_AT_ONCE, rate.burst))
+            taken, wait_ms = await self._take(name, rate, max(1, min(MOST_TOKENS_AT_ONCE, rate.burst // 4)))
             if taken > 1:
                 self._held[name] = (taken - 1, monotonic() + TOKENS_LAST_SECONDS)
                 if len(self._held) > MOST_HELD:

@@ -29,12 +29,11 @@ class SecurityHeaders:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                present = {name.lower() for name, _ in headers}
-                headers += [header for header in self._headers if header[0] not in present]
+                present = {name for name, _ in message["headers"]}  # in lower case, by the ASGI specification
+                missing = [header for header in self._headers if header[0] not in present]
                 if private and b"cache-control" not in present:
-                    headers.append((b"cache-control", b"no-store"))
-                message["headers"] = headers
+                    missing.append((b"cache-control", b"no-store"))
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
         await self._app(scope, receive, send_secured)
