@@ -26,6 +26,7 @@ from domain.external_login import role_mapping
 from domain.purchase import PurchasePolicy
 from domain.seller import Seller
 from domain.signing_keys import signing_keys
+from domain.unsubscribe import UnsubscribeTokens
 from gateways.documents.tax_documents import TaxDocuments
 from gateways.messaging.channel import CALL_SECONDS, ChannelSender
 from gateways.messaging.protocol import EmailSender
@@ -179,6 +180,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
     messages = Messages(
         services.email,
         LinkTokens(signing_keys(settings.jwt_keys.get_secret_value()).values()),
+        UnsubscribeTokens(signing_keys(settings.jwt_keys.get_secret_value()).values()),
         mail_from=settings.mail_from,
         public_base_url=settings.public_base_url,
         seller=seller,

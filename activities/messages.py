@@ -9,9 +9,11 @@ from temporalio import activity
 from db.queries.messages import MessageRow, mark_failed, mark_sent, read_message
 from domain.email_links import LinkTokens
 from domain.errors import BusinessRefusalError
-from domain.mail_facts import EnrollmentFacts, LinkFacts
+from domain.mail_facts import CommunicationFacts, EnrollmentFacts, LinkFacts
 from domain.messages import OutgoingEmail
 from domain.seller import Seller
+from domain.telling import Category
+from domain.unsubscribe import UnsubscribeTokens
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.rendering import render
 
@@ -20,11 +22,19 @@ class Messages:
     """Writes and sends the queued e-mails."""
 
     def __init__(
-        self, sender: EmailSender, links: LinkTokens, *, mail_from: str, public_base_url: str, seller: Seller
+        self,
+        sender: EmailSender,
+        links: LinkTokens,
+        unsubscribing: UnsubscribeTokens,
+        *,
+        mail_from: str,
+        public_base_url: str,
+        seller: Seller,
     ) -> None:
         """`mail_from` is `Name <address>`; its host also makes the Message-IDs."""
         self._sender = sender
         self._links = links
+        self._unsubscribing = unsubscribing
         self._mail_from = mail_from
         self._host = parseaddr(mail_from)[1].rpartition("@")[2]
         self._public_base_url = public_base_url
@@ -57,12 +67,17 @@ class Messages:
         """The e-mail in words. Raises `BusinessRefusalError` when there is no point in it any more."""
         if message.is_disabled:
             raise BusinessRefusalError("recipient_disabled")
+        if message.is_unwanted:
+            raise BusinessRefusalError("opted_out")
         facts = message.facts
         if isinstance(facts, EnrollmentFacts) and facts.has_ended:
             # Refunded while the mail waited: "you can begin now" would be wrong by now.
             raise BusinessRefusalError("access_ended")
         if isinstance(facts, LinkFacts):
             facts = self._with_token(facts)
+        unsubscribe_url = self._unsubscribe_url(message)
+        if isinstance(facts, CommunicationFacts):
+            facts = msgspec.structs.replace(facts, unsubscribe_url=unsubscribe_url)
         mail = render(facts, message.reader, public_base_url=self._public_base_url, seller=self._seller)
         return OutgoingEmail(
             message_id=f"<{message.id}@{self._host}>",
@@ -74,7 +89,14 @@ class Messages:
             text=mail.text,
             sent_at=message.created_at,
             language=mail.language,
+            unsubscribe_url=unsubscribe_url,
         )
+
+    def _unsubscribe_url(self, message: MessageRow) -> str:
+        if message.category is Category.TRANSACTIONAL:
+            return ""
+        token = self._unsubscribing.issue(message.user_id, message.category)
+        return f"{self._public_base_url.rstrip('/')}/api/v1/unsubscribe/{token}"
 
     def _with_token(self, facts: LinkFacts) -> LinkFacts:
         if facts.is_spent or facts.expires_at <= datetime.now(UTC):

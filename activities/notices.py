@@ -86,6 +86,8 @@ class Notices:
         """Raises `BusinessRefusalError` when it must not or cannot be sent (any more)."""
         if row.is_disabled:
             raise BusinessRefusalError("recipient_disabled")
+        if row.is_unwanted:
+            raise BusinessRefusalError("opted_out")
         if row.channel is Channel.PUSH:
             if row.device is None or row.device_is_disabled:
                 raise BusinessRefusalError("device_gone")

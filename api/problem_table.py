@@ -93,6 +93,10 @@ PROBLEMS: dict[str, ProblemKind] = {
     "not_invoiced": ProblemKind(
         409, "There is no invoice", "A purchase is invoiced once it is paid; a free course needs no invoice."
     ),
+    # Messages.
+    "recipient_unknown": ProblemKind(
+        422, "A recipient is not known", "Name people by the ids of their accounts; nothing was sent to anybody."
+    ),
     # Webhooks.
     "signature_refused": ProblemKind(
         400,

@@ -10,6 +10,15 @@ from api.identity.controller import IdentityController
 from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
+from api.messages.communications import send_communication
+from api.messages.preferences import (
+    get_preferences,
+    list_my_devices,
+    put_preferences,
+    register_device,
+    remove_device,
+)
+from api.messages.unsubscribe import show_unsubscribe, unsubscribe
 from api.purchases.confirmations import confirm_purchase
 from api.purchases.controller import create_purchase, get_purchase
 from api.purchases.documents import get_credit_note_pdf, get_credit_notes, get_invoice_pdf
@@ -46,6 +55,14 @@ ROUTES: list[ControllerRouterHandler] = [
     list_my_purchases,
     list_my_enrollments,
     get_my_access,
+    get_preferences,
+    put_preferences,
+    list_my_devices,
+    register_device,
+    remove_device,
+    show_unsubscribe,
+    unsubscribe,
+    send_communication,
     receive_stripe_event,
     receive_razorpay_event,
     receive_twilio_receipt,

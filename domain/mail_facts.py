@@ -84,4 +84,13 @@ class PasswordChangedFacts(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
 
 
-MailFacts = EnrollmentFacts | RefundFacts | LinkFacts | PasswordChangedFacts
+class CommunicationFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody of the academy wrote to many."""
+
+    title: str
+    body: str
+    unsubscribe_url: str = ""
+    """Filled in when the mail is written; empty for transactional mail."""
+
+
+MailFacts = EnrollmentFacts | RefundFacts | LinkFacts | PasswordChangedFacts | CommunicationFacts

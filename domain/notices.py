@@ -54,6 +54,8 @@ class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
     template: str
     is_disabled: bool
     """The person's account is closed."""
+    is_unwanted: bool
+    """The person opted out of it after it was queued."""
     claim_seconds: float | None
     """How long ago it was claimed."""
     name: str

@@ -27,6 +27,8 @@ class Permission(StrEnum):
     COURSE_ANALYTICS_VIEW = "course:analytics:view"
     OPERATIONS = "operations"
     """Reading encrypted workflow payloads: ours, beside the brief's six."""
+    COMMUNICATIONS = "communications"
+    """Writing to people: ours, too."""
     REFUNDS = "refunds"
     """Giving money back beyond what the refund policy grants a buyer: ours, too."""
 

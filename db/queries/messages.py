@@ -5,7 +5,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from db.sql import fetch, fetch_one
-from domain.mail_facts import EnrollmentFacts, LinkFacts, MailFacts, PasswordChangedFacts, Reader, RefundFacts
+from domain.mail_facts import (
+    CommunicationFacts,
+    EnrollmentFacts,
+    LinkFacts,
+    MailFacts,
+    PasswordChangedFacts,
+    Reader,
+    RefundFacts,
+)
+from domain.telling import Category
 
 
 class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +29,10 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the person's account is closed."""
     reader: Reader
     facts: MailFacts
+    user_id: str
+    category: Category
+    is_unwanted: bool
+    """The person opted out of it after it was queued."""
 
 
 TOLD_ALONE = ("email-verification", "password-reset", "password-changed")
@@ -42,6 +55,9 @@ async def read_message(message_id: str) -> MessageRow | None:
         is_disabled=row["is_disabled"],
         reader=Reader(name=row["name"], locale=row["locale"], time_zone=row["time_zone"]),
         facts=_facts(row["template"], row["facts"]),
+        user_id=row["user_id"],
+        category=Category(row["category"]),
+        is_unwanted=row["is_unwanted"],
     )
 
 
@@ -82,6 +98,7 @@ _FACTS: dict[str, type[MailFacts]] = {
     "email-verification": LinkFacts,
     "password-reset": LinkFacts,
     "password-changed": PasswordChangedFacts,
+    "communication": CommunicationFacts,
 }
 
 _ENROLLMENT = """
@@ -129,7 +146,13 @@ SELECT m.id, m.template, m.status, m.created_at, u.email, u.disabled_at IS NOT N
                        WHEN 'refund-confirmation' THEN ({_REFUND})
                        WHEN 'email-verification' THEN ({_LINK})
                        WHEN 'password-reset' THEN ({_LINK})
-                       WHEN 'password-changed' THEN json_build_object('changed_at', m.created_at) END AS facts
-FROM outgoing_messages m JOIN users u ON u.id = m.user_id
+                       WHEN 'password-changed' THEN json_build_object('changed_at', m.created_at)
+                       WHEN 'communication' THEN (
+                         SELECT json_build_object('title', s.title, 'body', s.body) FROM communications s
+                         WHERE s.id = m.params ->> 'communicationId') END AS facts,
+       m.user_id, m.category, m.category <> 'transactional' AND (
+         coalesce(p.opt_outs ? (m.category || ':email'), FALSE)
+         OR NOT coalesce((u.contact_channels ->> 'email')::boolean, FALSE)) AS is_unwanted
+FROM outgoing_messages m JOIN users u ON u.id = m.user_id LEFT JOIN message_preferences p ON p.user_id = u.id
 WHERE m.id = $1 AND m.channel = 'email'
 """  # noqa: S608  # constants of this file

@@ -15,6 +15,7 @@ _ROW = """
 SELECT m.id, m.status, m.channel, m.category, m.template, u.disabled_at IS NOT NULL AS is_disabled,
        extract(epoch FROM now() - m.claimed_at)::float8 AS claim_seconds,
        u.name, u.locale, u.contact_channels, u.consents,
+       coalesce(p.opt_outs ? (m.category || ':' || m.channel), FALSE) AS is_unwanted,
        d.kind, d.token, d.p256dh, d.auth, d.disabled_at IS NOT NULL AS device_is_disabled,
        CASE m.template
          WHEN 'enrollment-confirmation' THEN (
@@ -25,7 +26,9 @@ SELECT m.id, m.status, m.channel, m.category, m.template, u.disabled_at IS NOT N
            SELECT json_build_object('title', s.title, 'body', s.body)
            FROM communications s WHERE s.id = m.params ->> 'communicationId')
        END AS facts
-FROM outgoing_messages m JOIN users u ON u.id = m.user_id LEFT JOIN devices d ON d.id = m.device_id
+FROM outgoing_messages m JOIN users u ON u.id = m.user_id LEFT JOIN message_preferences p ON p.user_id = u.id
+-- A device that another person registered meanwhile is not this message's any more.
+LEFT JOIN devices d ON d.id = m.device_id AND d.user_id = m.user_id
 WHERE m.id = $1
 """
 
@@ -43,6 +46,7 @@ async def read_notice(message_id: str) -> NoticeRow | None:
         category=Category(row["category"]),
         template=row["template"],
         is_disabled=row["is_disabled"],
+        is_unwanted=row["is_unwanted"],
         claim_seconds=row["claim_seconds"],
         name=row["name"],
         locale=row["locale"],

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from domain.email_links import LINK_LIFE, LinkPurpose
 from domain.mail_facts import (
+    CommunicationFacts,
     EnrollmentFacts,
     LinkFacts,
     MailFacts,
@@ -76,6 +77,9 @@ def render(facts: MailFacts, reader: Reader, *, public_base_url: str, seller: Se
         return _filled(LINK_TEMPLATES[facts.purpose], words | _link_words(facts, base_url))
     if isinstance(facts, PasswordChangedFacts):
         return _filled("password-changed", words | _password_changed_words(facts, reader, base_url))
+    if isinstance(facts, CommunicationFacts):
+        said = {"title": one_line(facts.title), "body": facts.body, "unsubscribe_url": facts.unsubscribe_url}
+        return _filled("communication", words | said)
     words |= {
         "course": one_line(facts.course_title),
         "course_url": f"{base_url}/courses/{facts.course_slug}",

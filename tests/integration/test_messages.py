@@ -26,6 +26,7 @@ from domain.payments import PaymentState, ProviderPayment
 from domain.purchase import Billing
 from domain.refund import RefundReason
 from domain.seller import Seller
+from domain.unsubscribe import UnsubscribeTokens
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.smtp import SmtpSender
 from stack.embedded import EmbeddedStack
@@ -77,7 +78,14 @@ async def buyer(new_person: NewPerson) -> Person:
 
 
 def messages_over(sender: EmailSender) -> Messages:
-    return Messages(sender, LINKS, mail_from=MAIL_FROM, public_base_url="https://academy.example", seller=SELLER)
+    return Messages(
+        sender,
+        LINKS,
+        UnsubscribeTokens(["a key of the tests, long enough for all"]),
+        mail_from=MAIL_FROM,
+        public_base_url="https://academy.example",
+        seller=SELLER,
+    )
 
 
 async def send(messages: Messages, message_id: str) -> None:

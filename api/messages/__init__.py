@@ -1,0 +1,1 @@
+"""What a person wishes of our messages, their devices, unsubscribing, and messages to many."""
