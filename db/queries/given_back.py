@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from db.queries.ledger import read_posting, write_posting
+from db.queries.seats import HOLDS_NOW
 from db.sql import fetch, fetch_one
 from domain.identifiers import new_id
 from domain.ledger import Account, Entry, Posting
@@ -96,13 +97,11 @@ async def end_purchase_access(order: Any, ended_reason: str) -> None:
         ended_reason,
     )
     await fetch(
-        """
-        UPDATE course_enrollments e SET status = 'cancelled'
-        WHERE e."userId" = $1 AND e."courseId" = $2 AND e.status = 'active' AND NOT EXISTS (
-            SELECT FROM entitlements t WHERE t.user_id = $1 AND t.course_id = $2 AND t.since <= statement_timestamp()
-            AND (t.until IS NULL OR t.until > statement_timestamp())
-            AND (t.ended_at IS NULL OR t.ended_at > statement_timestamp()))
-        """,
+        f"""
+        UPDATE course_enrollments SET status = 'cancelled'
+        WHERE "userId" = $1 AND "courseId" = $2 AND status = 'active' AND NOT EXISTS (
+            SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND {HOLDS_NOW})
+        """,  # noqa: S608  # a constant of ours
         order["user_id"],
         order["course_id"],
     )

@@ -11,10 +11,15 @@ FROM courses WHERE id = $1
 """
 
 
-OWNS = (
-    "SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND reason IN ('purchase', 'gift')"
-    " AND since <= statement_timestamp() AND (until IS NULL OR until > statement_timestamp())"
+HOLDS_NOW = (
+    "since <= statement_timestamp() AND (until IS NULL OR until > statement_timestamp())"
     " AND (ended_at IS NULL OR ended_at > statement_timestamp())"
+)
+"""Of a row of `entitlements`: whether this reason gives access now, as `domain.access.Entitlement.holds_at` says it. By
+the statement's moment: a transaction that began earlier must see a reason that another has committed meanwhile."""
+
+OWNS = (
+    f"SELECT FROM entitlements WHERE user_id = $1 AND course_id = $2 AND reason IN ('purchase', 'gift') AND {HOLDS_NOW}"
 )
 
 
