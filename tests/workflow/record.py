@@ -11,14 +11,15 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 import workflows.profiles
 from bootstrap import connect_temporal, end_process, open_services
@@ -39,6 +40,7 @@ from domain.purchase import PurchasePolicy
 from domain.roles import Role
 from domain.stories import PAYMENT_SIGNAL, REFUND_SIGNAL, Story, TaskQueue
 from domain.telling import Channel
+from gateways.payments.razorpay_objects import Payment, payment_of
 from gateways.temporal.codec import EncryptionCodec
 from settings import Settings
 from stack.embedded import EmbeddedStack
@@ -78,6 +80,8 @@ class Recorder:
 
     open: Academy
     soon: Academy
+    razorpay: Academy
+    """Orders of Razorpay's that expire soon."""
 
     def __post_init__(self) -> None:
         self.recorded: dict[str, Handle] = {}
@@ -197,6 +201,25 @@ class Recorder:
             story = await self.refund_of(bought)
             await story.execute_update(repair)
             await self.keep(name, story)
+
+    async def authorised_late(self) -> None:
+        """By the bank of a payment that had failed: captured, and no longer to be captured."""
+        client = self.razorpay.services.temporal
+        for end, is_let_go in (("captured", False), ("let-go", True)):
+            bought = await self.razorpay.buy(await self.razorpay.course())
+            failed = await self.razorpay.at_provider(f"decline/{bought.payment_id}")
+            await bought.handle.result()
+            held = await self.razorpay.at_provider(f"authorize-late/{failed['id']}")
+            if is_let_go:
+                await self.razorpay.at_provider(f"let-go/{held['id']}")
+            payment = payment_of(msgspec.convert(held, Payment))
+            payment = msgspec.structs.replace(payment, order_id=bought.order.order_id)
+            event = ProviderEvent(provider="razorpay", event_id=new_id(), event_type="recorded", payment=payment)
+            await self.razorpay.services.delivery.deliver(event)
+            story = client.get_workflow_handle(late_payment_workflow_id(payment.provider, payment.payment_id))
+            with suppress(WorkflowFailureError):
+                await story.result()
+            self.recorded[f"late-payment-authorised-{end}"] = story
 
     async def sweeps(self) -> None:
         """The two scheduled walks."""
@@ -326,8 +349,10 @@ async def record(settings: Settings) -> None:
         patient = PurchasePolicy(expires_after_seconds=120, first_poll_seconds=2, longest_poll_seconds=2)
         hasty = PurchasePolicy(expires_after_seconds=3, first_poll_seconds=1, longest_poll_seconds=1)
         academies = [Academy(services, temporal, policy, somebody) for policy in (patient, hasty)]
+        academies.append(Academy(services, temporal, hasty, somebody, provider="razorpay"))
         await opened.enter_async_context(running(academies[0], workflow_runner("workflows.profiles")))
         opened.push_async_callback(academies[1].close)
+        opened.push_async_callback(academies[2].close)
         recorder = Recorder(*academies)
         await play(recorder)
         await write(recorder.recorded, services.codec)
@@ -342,6 +367,7 @@ async def play(recorder: Recorder) -> None:
         recorder.abandoned,
         recorder.given_back,
         recorder.late,
+        recorder.authorised_late,
         recorder.disputes,
         recorder.disputed_refunds,
         recorder.sweeps,
