@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
@@ -18,8 +19,10 @@ from temporalio.exceptions import ApplicationError
 import workflows.profiles
 from bootstrap import Services
 from db.sql import fetch
-from domain.identifiers import purchase_workflow_id
+from domain.identifiers import late_payment_workflow_id, purchase_workflow_id
+from domain.payments import ProviderEvent
 from domain.purchase import OrderRef, OrderStatus, PurchasePolicy, Refusal
+from gateways.payments.razorpay_objects import Payment, payment_of
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running
 from worker import workflow_runner
@@ -144,3 +147,27 @@ async def test_captured_money_that_cannot_be_settled_waits_and_is_repaired(
 def cause_type(error: WorkflowUpdateFailedError) -> str | None:
     assert isinstance(error.cause, ApplicationError)
     return error.cause.type
+
+
+async def test_a_late_payment_that_cannot_be_captured_for_long_waits_for_a_person(academy: Academy) -> None:
+    shop = Academy(academy.services, academy.services.temporal, OPEN_FOR, academy.new_person, provider="razorpay")
+    bought = await shop.buy(await shop.course())
+    await bought.handle.execute_update("abandon")
+    await bought.handle.result()
+    await shop.at_provider("faults", api=[{"operation": "capture", "kind": "error_500_before", "times": 10_000}])
+    held = payment_of(msgspec.convert(await shop.at_provider(f"authorize/{bought.payment_id}"), Payment))
+    held = msgspec.structs.replace(held, order_id=bought.order.order_id)
+    event = ProviderEvent(provider="razorpay", event_id="of-the-test", event_type="payment.authorized", payment=held)
+    await shop.services.delivery.deliver(event)
+    row = await eventually("SELECT attention FROM orders WHERE id = $1 AND attention IS NOT NULL", held.order_id)
+    assert row["attention"] == "take_payment"
+
+    story = shop.services.temporal.get_workflow_handle(late_payment_workflow_id("razorpay", held.payment_id))
+    with pytest.raises(WorkflowUpdateFailedError):
+        await story.execute_update("refund")  # nothing was captured
+    await shop.clear_faults()
+    await story.execute_update("retry")
+    assert await story.result() == OrderStatus.ENROLLED
+    row = await one("SELECT status, attention FROM orders WHERE id = $1", held.order_id)
+    assert (row["status"], row["attention"]) == ("enrolled", None)
+    await shop.close()
