@@ -26,7 +26,7 @@ from stack.supervisor import explain
 from tests.conftest import settings_for_tests
 
 COMMAND = [sys.executable, "-m", "stack"]
-OUTSIDE = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "STRIPE_API_BASE", "SMTP_URL")
+OUTSIDE = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "STRIPE_API_BASE", "RAZORPAY_API_BASE", "SMTP_URL")
 
 
 class Academy:
