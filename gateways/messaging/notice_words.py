@@ -1,7 +1,7 @@
 """What messages over SMS, WhatsApp and push say, in the person's language. Pure.
 
 SMS and push say the same short words; WhatsApp fills the blanks of a template approved at Meta, whose name is ours with
-underscores (`enrollment_confirmation`, `communication`; README, "Messages").
+underscores (`docs/runbooks/messages.md` lists them).
 """
 
 from typing import NamedTuple
