@@ -76,6 +76,7 @@ async def connect_temporal(settings: Settings, codec: EncryptionCodec, *, lazy: 
         tls=settings.temporal_tls,
         api_key=api_key.get_secret_value() if api_key else None,
         lazy=lazy,
+        metrics_address="" if lazy else settings.worker_metrics_address,  # only a worker's client is not lazy
     )
 
 

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     rate_limit_per_address: Annotated[int, Field(ge=0)] = 1200
     rate_limit_per_user: Annotated[int, Field(ge=0)] = 300
+    api_metrics_address: str = ""
+    worker_metrics_address: str = ""
     data_dir: Path = Path(".data")
     demo_password: SecretStr | None = None
 
@@ -120,6 +122,14 @@ class Settings(BaseSettings):
         for part in filter(None, map(str.strip, networks.split(","))):
             ip_network(part)
         return networks
+
+    @field_validator("api_metrics_address", "worker_metrics_address")
+    @classmethod
+    def _has_host_and_port(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        if address and not (host and port.isdecimal()):
+            raise ValueError("not host:port")
+        return address
 
     @field_validator("cors_origins")
     @classmethod

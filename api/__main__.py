@@ -12,6 +12,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from api.app import create_app
+from api.metrics import Metrics
 from api.request_log import configure_logs
 from bootstrap import end_process, open_services
 from domain.errors import AcademyError
@@ -28,8 +29,11 @@ async def serve(settings: Settings) -> None:
     address = EVERYWHERE if settings.app_env == "production" else LOOPBACK
     _require_free_port(address, settings.api_port)
     async with open_services(settings) as services:
+        metrics = Metrics()
+        if settings.api_metrics_address:
+            metrics.serve(settings.api_metrics_address)
         server = Server(
-            create_app(services),
+            create_app(services, metrics.observe if settings.api_metrics_address else None),
             address=address,
             port=settings.api_port,
             interface=Interfaces.ASGI,

@@ -22,7 +22,7 @@ from api.identity.throttle import MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS, LoginThr
 from api.identity.tokens import AccessTokens
 from api.problems import EXCEPTION_HANDLERS
 from api.rates import RateLimits
-from api.request_log import RequestLog
+from api.request_log import Observe, RequestLog
 from api.routes import ROUTES
 from api.security_headers import SecurityHeaders
 from api.subject import provide_subject
@@ -40,8 +40,8 @@ OPENAPI = OpenAPIConfig(
 )
 
 
-def create_app(services: Services) -> Litestar:
-    """The API over open services.
+def create_app(services: Services, observe: Observe | None = None) -> Litestar:
+    """The API over open services; `observe` is told of each answered request.
 
     Raises `ImproperlyConfiguredException` for a route without a permission and `SigningKeyError` for
     unusable `JWT_KEYS`.
@@ -77,7 +77,7 @@ def create_app(services: Services) -> Litestar:
     require_declared_access(app)
     # Around everything, since Litestar's own middleware does not see requests that match no route.
     inner = DrainTooLarge(ApiCors(CodecCors(app.asgi_handler, settings.temporal_ui_url), settings.cors_origins))
-    app.asgi_handler = RequestLog(ClientAddress(SecurityHeaders(inner, base_url), settings.trusted_proxies))
+    app.asgi_handler = RequestLog(ClientAddress(SecurityHeaders(inner, base_url), settings.trusted_proxies), observe)
     return app
 
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import perf_counter
@@ -16,6 +17,8 @@ from structlog.typing import EventDict, WrappedLogger
 
 from domain.identifiers import new_id
 
+Observe = Callable[[str, str, int, float], None]
+"""Told of each answered request: method, the route's template, status, seconds."""
 _JSON = msgspec.json.Encoder()
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -47,8 +50,9 @@ class RequestLog:
     A caller's own id is not taken over: it could carry anything into our logs.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe | None = None) -> None:
         self._app = app
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -71,6 +75,8 @@ class RequestLog:
             await self._app(scope, receive, send_with_id)
         finally:
             _write_line(scope, request_id, status, started)
+            if self._observe is not None:
+                self._observe(scope["method"], scope.get("path_template", ""), status, perf_counter() - started)
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
