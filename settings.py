@@ -214,11 +214,11 @@ def _refuse_development_values(settings: Settings) -> None:
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
     missing = [n for n in REQUIRED_IN_PRODUCTION if n.lower() not in settings.model_fields_set]
-    # A list of keys must not carry the development one behind a key of one's own either.
+    # A list of keys must not carry the development one either, under whatever id.
     default = [
         name
         for name, development in DEVELOPMENT_SECRETS.items()
-        if not value_of(name) or development in (part.strip() for part in value_of(name).split(","))
+        if not value_of(name) or _secret_of(development) in map(_secret_of, value_of(name).split(","))
     ]
     if missing or default:
         raise SettingsError(
@@ -226,6 +226,11 @@ def _refuse_development_values(settings: Settings) -> None:
             + ", ".join(sorted({*missing, *default}))
             + " to values of your own (.env.example explains each)."
         )
+
+
+def _secret_of(key: str) -> str:
+    """What is secret of `id:secret`, or of a secret without an id."""
+    return key.strip().rpartition(":")[2]
 
 
 @cache

@@ -30,6 +30,9 @@ with workflow.unsafe.imports_passed_through():
 GIVEN_UP = "given_up_by_operator"
 """Why an order was closed that a person abandoned."""
 
+CANCEL_CHARGE = "cancel_charge"
+"""The step that ends a charge whose time is over."""
+
 ORDER_PAID = "order_paid"
 """Type of the error that refuses to abandon an order whose money was captured."""
 
@@ -83,7 +86,8 @@ class PurchaseStory(SettlesOrders):
             return await self.settle(self._captured)
         if self._leaving:
             return await self._close_unpaid(OrderStatus.ABANDONED, GIVEN_UP)
-        return await self._close_unpaid(OrderStatus.EXPIRED, "not_paid_in_time")
+        reason = "not_paid_in_time" if workflow.now() >= deadline else "charge_canceled"
+        return await self._close_unpaid(OrderStatus.EXPIRED, reason)
 
     async def _reserve(self, deadline: datetime) -> Reservation:
         request = ReserveInput(self._order_id, deadline)
@@ -157,14 +161,29 @@ class PurchaseStory(SettlesOrders):
         """The charge, cancelled first when its time is over; `None` when the provider cannot say now."""
         if self._checkout is None:
             return None
-        is_over = self._leaving or workflow.now() >= deadline
+        if self._leaving or workflow.now() >= deadline:
+            return await self._cancel_charge(self._checkout)
         try:
-            if is_over:
-                summary = "cancel the charge, then read it"
-                return await run_patiently(Purchases.cancel_charge, self._checkout, PAYMENT, summary)
             return await run_once(Purchases.read_charge, self._checkout, PAYMENT, "ask")
         except (OutageLastedError, RefusedError):
             return None
+
+    async def _cancel_charge(self, checkout: CheckoutInput) -> Charge | None:
+        """The charge, cancelled and then read. One that the provider does not know can take no money; any other
+        trouble that lasts is a person's: until it ends, the seat stays held."""
+        try:
+            return await run_patiently(Purchases.cancel_charge, checkout, PAYMENT, "cancel the charge, then read it")
+        except RefusedError as refusal:
+            is_unknown = refusal.code == "payment_unknown"
+        except OutageLastedError:
+            is_unknown = False
+        if not workflow.patched("charge-that-cannot-be-cancelled"):
+            return None
+        if is_unknown:
+            return Charge(PaymentState.CANCELED)
+        decision = await self.ask_person(CANCEL_CHARGE, "`retry` or `abandon`", self.note_attention)
+        self._woken = True
+        return Charge(PaymentState.CANCELED) if decision is Repair.ABANDON else None
 
     async def _close_unpaid(self, status: OrderStatus, reason: str) -> OrderStatus:
         request = CloseInput(self._order_id, status, reason)
@@ -190,6 +209,9 @@ class PurchaseStory(SettlesOrders):
     def payment_event(self, payment: ProviderPayment) -> None:
         """A verified webhook, or what the relay or the reconciliation found."""
         self._news.append(payment)
+        if self._waiting_step == CANCEL_CHARGE:
+            # News of the charge is what a person would have waited for.
+            self.decide(Repair.RETRY)
 
     @workflow.update(name=CHECKOUT_UPDATE)
     async def checkout(self) -> CheckoutAnswer:

@@ -14,8 +14,10 @@ SELECT o.id, o.user_id, o.course_id, o.status, o.attention, o.close_reason, o.pr
        o.provider_payment_id AS charge_id, o.expires_at, o.created_at, o.closed_at,
        c.slug AS course_slug, c.title AS course_title, c."clinicId" AS clinic_id,
        (SELECT number FROM invoices i WHERE i.order_id = o.id) AS invoice_number,
-       EXISTS (SELECT FROM provider_events e WHERE e.order_id = o.id
-               AND e.body -> 'payment' ->> 'state' IN ('succeeded', 'authorized', 'processing')) AS is_paid
+       EXISTS (SELECT FROM provider_events e WHERE e.order_id = o.id AND e.body -> 'payment' ->> 'state' = 'succeeded')
+       OR COALESCE((SELECT e.body -> 'payment' ->> 'state' FROM provider_events e
+                    WHERE e.order_id = o.id AND e.body -> 'payment' <> 'null' ORDER BY e.received_at DESC, e.id DESC
+                    LIMIT 1) IN ('authorized', 'processing'), FALSE) AS is_paid
 FROM orders o JOIN courses c ON c.id = o.course_id
 """
 
@@ -107,7 +109,7 @@ async def orders_without_story(never_started_for: timedelta, overdue_for: timede
     """Open orders whose story's start was lost (not even priced) or must have been terminated (overdue)."""
     return await fetch_as(
         OrderRef,
-        _ORDER_REF + " WHERE o.closed_at IS NULL AND o.attention IS NULL"
+        _ORDER_REF + " WHERE o.closed_at IS NULL"
         " AND (o.amount IS NULL AND o.created_at < now() - $1::interval OR o.expires_at < now() - $2::interval)"
         " ORDER BY o.created_at LIMIT $3",
         never_started_for,

@@ -82,7 +82,8 @@ async def adopt_refund(refund: ProviderRefund) -> str | None:
             return None
         waiting = await fetch_one(
             "UPDATE refunds SET provider_refund_id = $3 WHERE id = (SELECT id FROM refunds WHERE payment_id = $1"
-            " AND amount_minor = $2 AND provider_refund_id IS NULL ORDER BY created_at LIMIT 1) RETURNING id",
+            " AND amount_minor = $2 AND provider_refund_id IS NULL AND status <> 'failed' ORDER BY created_at LIMIT 1)"
+            " RETURNING id",
             payment["id"],
             refund.amount_minor,
             refund.provider_refund_id,
@@ -121,9 +122,10 @@ async def read_refund(refund_id: str) -> RefundDetails:
 
 
 async def refunds_without_submission(older_than: timedelta, limit: int) -> list[str]:
-    """Refunds whose story never reached the provider: its start was lost, or the provider is down."""
+    """Refunds whose story never reached the provider: its start was lost, the provider is down, or an operator
+    terminated it, also while it waited for a person. Starting one that runs is harmless."""
     rows = await fetch(
-        "SELECT id FROM refunds WHERE status = 'requested' AND attention IS NULL AND created_at < now() - $1::interval"
+        "SELECT id FROM refunds WHERE status = 'requested' AND created_at < now() - $1::interval"
         " ORDER BY created_at LIMIT $2",
         older_than,
         limit,

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,14 +11,15 @@ import pytest
 from bootstrap import Services
 from db.queries.orders import reserve
 from db.queries.placing import PlaceOrder, place_order
-from db.queries.refunds import insert_refund, record_refund
+from db.queries.purchases import orders_without_story, read_purchase
+from db.queries.refunds import adopt_refund, insert_refund, record_refund, refunds_without_submission
 from db.queries.settlement import settle
 from db.sql import as_json, fetch
 from db.transaction import transaction
 from domain.errors import BusinessRefusalError
 from domain.identifiers import new_id
 from domain.money import from_minor, to_minor
-from domain.payments import PaymentState, ProviderPayment
+from domain.payments import PaymentState, ProviderPayment, ProviderRefund, RefundState
 from domain.purchase import Billing, SettlementOutcome
 from domain.refund import RefundReason
 from domain.seller import Seller
@@ -187,3 +188,80 @@ async def test_money_that_enrolled_nobody_goes_back_whole(services: Services, ne
     assert await fetch("SELECT FROM entitlements WHERE source_id = $1", sold.order_id) == []
     order = await fetch("SELECT status FROM orders WHERE id = $1", sold.order_id)
     assert order[0]["status"] == "refunded"
+
+
+async def test_a_refund_at_the_dashboard_is_not_taken_for_one_that_was_given_up(
+    services: Services, new_person: NewPerson
+) -> None:
+    sold = await sell(new_person, random.Random(1), give_back=False)
+    async with transaction():
+        given_up = await insert_refund(sold.payment_row, sold.minor, RefundReason.OPERATOR)
+    await fetch("UPDATE refunds SET status = 'failed' WHERE id = $1", given_up)
+    at_dashboard = ProviderRefund(
+        provider="stripe",
+        provider_refund_id=f"re_{given_up}",
+        payment_id=f"pi_{sold.order_id}",
+        refund_id=None,
+        state=RefundState.SUCCEEDED,
+        amount_minor=sold.minor,
+        currency=sold.currency,
+        created_at=datetime.now(UTC),
+    )
+    adopted = await adopt_refund(at_dashboard)
+    assert adopted not in (None, given_up), "a new row, whose story has not ended"
+    await record_refund(str(adopted))
+    assert (await state_of(sold))[0] == "refunded"
+    assert not any((await balances(sold)).values())
+
+
+async def test_a_story_that_was_terminated_while_it_waited_for_a_person_is_found(
+    services: Services, new_person: NewPerson
+) -> None:
+    sold = await sell(new_person, random.Random(2), give_back=False)
+    async with transaction():
+        refund_id = await insert_refund(sold.payment_row, sold.minor, RefundReason.OPERATOR)
+    await fetch(
+        "UPDATE refunds SET attention = 'submit_refund', created_at = now() - interval '2 hours' WHERE id = $1",
+        refund_id,
+    )
+    assert refund_id in await refunds_without_submission(timedelta(minutes=1), 10_000)
+    await fetch(
+        "UPDATE orders SET attention = 'settle', closed_at = NULL, expires_at = now() - interval '2 hours'"
+        " WHERE id = $1",
+        sold.order_id,
+    )
+    found = await orders_without_story(timedelta(minutes=1), timedelta(hours=1), 10_000)
+    assert sold.order_id in {order.order_id for order in found}
+    await fetch("UPDATE orders SET closed_at = now() WHERE id = $1", sold.order_id)
+    await fetch("UPDATE refunds SET status = 'failed' WHERE id = $1", refund_id)
+
+
+@pytest.mark.parametrize(
+    ("states", "is_paid"),
+    [
+        (["processing"], True),
+        (["processing", "open"], False),
+        (["open", "processing"], True),
+        (["succeeded", "open"], True),
+        (["open"], False),
+        ([], False),
+    ],
+)
+async def test_a_payment_under_way_is_shown_until_it_fails(
+    services: Services, new_person: NewPerson, states: list[str], is_paid: bool
+) -> None:
+    sold = await sell(new_person, random.Random(3), give_back=False)
+    for number, state in enumerate(states):
+        await fetch(
+            "INSERT INTO provider_events (id, provider, event_id, event_type, order_id, body, status, attempts,"
+            " received_at) VALUES ($1, 'stripe', $1, 'payment_intent', $2, $3, 'delivered', 1, now() + $4::interval)",
+            *(new_id(), sold.order_id, as_json({"payment": {"state": state}}), timedelta(seconds=number)),
+        )
+    await fetch(
+        "INSERT INTO provider_events (id, provider, event_id, event_type, order_id, body, status, attempts,"
+        " received_at) VALUES ($1, 'stripe', $1, 'refund', $2, $3, 'delivered', 1, now() + interval '1 minute')",
+        *(new_id(), sold.order_id, as_json({"payment": None})),
+    )
+    purchase = await read_purchase(sold.order_id)
+    assert purchase is not None
+    assert purchase.is_paid is is_paid

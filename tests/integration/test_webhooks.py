@@ -12,6 +12,7 @@ from temporalio.client import Client
 from activities.sweeps import Sweeps
 from bootstrap import Services
 from db.engine import DB
+from domain.errors import OutageError
 from domain.identifiers import new_id
 from domain.purchase import OrderStatus, PurchasePolicy
 from tests.integration.conftest import NewPerson
@@ -58,6 +59,37 @@ async def test_a_doubled_event_is_kept_and_delivered_once(
     assert await bought.handle.result() == OrderStatus.ENROLLED
     await one("SELECT FROM provider_events WHERE event_id = $1", event_id)
     await one("SELECT FROM payments WHERE order_id = $1", bought.order.order_id)
+
+
+async def test_a_doubled_event_is_delivered_again_only_while_it_was_not(
+    academy: Academy, services: Services, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought, intent = await paid(academy)
+    event_id = f"evt_{new_id()}"
+
+    async def tell() -> Any:
+        assert (
+            await post_event(client, services, "payment_intent.succeeded", intent, event_id=event_id)
+        ).status_code == 200
+        return await one("SELECT status, attempts FROM provider_events WHERE event_id = $1", event_id)
+
+    async def cut_off(*_args: object) -> None:
+        raise OutageError("temporal")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(services.stories, "tell_purchase", cut_off)
+        await tell()
+        assert (await one("SELECT status FROM provider_events WHERE event_id = $1", event_id))["status"] == "received"
+    await tell()
+    assert await bought.handle.result() == OrderStatus.ENROLLED
+    first = await eventually(
+        "SELECT status, attempts FROM provider_events WHERE event_id = $1 AND status = 'delivered'", event_id
+    )
+    calls: list[object] = []
+    monkeypatch.setattr(services.stories, "tell_late_payment", calls.append)
+    monkeypatch.setattr(services.stories, "tell_purchase", calls.append)
+    assert tuple(await tell()) == tuple(first), "what was delivered is not delivered again"
+    assert calls == []
 
 
 async def test_what_is_not_signed_by_the_provider_is_refused_and_not_kept(

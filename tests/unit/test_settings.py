@@ -43,6 +43,14 @@ def test_production_refuses_a_development_secret_without_telling_it(name: str, v
     assert value not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["JWT_KEYS", "PAYLOAD_KEYS"])
+@pytest.mark.parametrize("keys", ["prod:{}", "prod:our-own, old:{}"])
+def test_production_knows_a_development_secret_by_another_id(name: str, keys: str) -> None:
+    secret = DEVELOPMENT_SECRETS[name].partition(":")[2]
+    with pytest.raises(SettingsError, match=rf"set {name} to"):
+        load_settings(_env_file=None, **{**PRODUCTION, name.lower(): keys.format(secret)})
+
+
 def test_production_runs_on_no_server_of_this_machine(tmp_path: Path) -> None:
     stack = EmbeddedStack(load_settings(_env_file=None, data_dir=tmp_path, **PRODUCTION))
     assert set(stack.parts) == {"worker", "api"}

@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 import workflows.profiles
 from bootstrap import Services
 from db.sql import fetch
+from domain.errors import BusinessRefusalError
 from domain.identifiers import late_payment_workflow_id, purchase_workflow_id
 from domain.payments import ProviderEvent
 from domain.purchase import OrderRef, OrderStatus, PurchasePolicy, Refusal
@@ -106,6 +107,55 @@ async def test_a_repair_is_refused_while_nothing_waits(academy: Academy) -> None
         assert cause_type(refused.value) == NOTHING_WAITS
     assert await bought.handle.execute_update("abandon") == OrderStatus.ABANDONED
     assert [c["status"] for c in await academy.book(bought.order.order_id)] == ["canceled"]
+
+
+@pytest.mark.parametrize("decision", ["retry", "abandon"])
+async def test_a_charge_that_cannot_be_cancelled_for_long_waits_for_a_person(academy: Academy, decision: str) -> None:
+    bought = await academy.buy(await academy.course(maxEnrollments=1))
+    await academy.at_provider("faults", api=[{"operation": "cancel", "kind": "error_500_before", "times": 10_000}])
+    leaving = asyncio.create_task(bought.handle.execute_update("abandon"))
+    await waiting(academy, bought.order, "cancel_charge")
+    seat = await one("SELECT holds_seat FROM orders WHERE id = $1", bought.order.order_id)
+    assert seat["holds_seat"], "as long as somebody may still pay"
+
+    if decision == "retry":
+        await academy.clear_faults()
+    await bought.handle.execute_update(decision)
+
+    assert await leaving == OrderStatus.ABANDONED
+    assert await bought.handle.result() == OrderStatus.ABANDONED
+    await academy.clear_faults()
+    charges = [c["status"] for c in await academy.book(bought.order.order_id)]
+    assert charges == ["canceled" if decision == "retry" else "requires_payment_method"]
+
+
+async def test_money_ends_the_wait_for_a_charge_that_cannot_be_cancelled(academy: Academy) -> None:
+    bought = await academy.buy(await academy.course())
+    await academy.at_provider("faults", api=[{"operation": "cancel", "kind": "error_500_before", "times": 10_000}])
+    leaving = asyncio.create_task(bought.handle.execute_update("abandon"))
+    await waiting(academy, bought.order, "cancel_charge")
+
+    await academy.at_provider(f"pay/{bought.payment_id}")
+    payment = await academy.services.providers["stripe"].read_payment(bought.payment_id)
+    await bought.handle.signal("payment_event", payment)
+
+    assert await bought.handle.result() == OrderStatus.ENROLLED
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await leaving
+    assert cause_type(refused.value) == ORDER_PAID
+
+
+async def test_a_charge_that_the_provider_does_not_know_can_take_no_money(
+    academy: Academy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(_payment_id: str) -> None:
+        raise BusinessRefusalError("payment_unknown")
+
+    bought = await academy.buy(await academy.course(maxEnrollments=1))
+    monkeypatch.setattr(academy.services.providers["stripe"], "cancel_payment", unknown)
+    assert await bought.handle.execute_update("abandon") == OrderStatus.ABANDONED
+    row = await one("SELECT status, holds_seat, attention FROM orders WHERE id = $1", bought.order.order_id)
+    assert tuple(row) == ("abandoned", False, None)
 
 
 async def test_abandoning_an_order_that_turns_out_to_be_paid_is_refused(academy: Academy) -> None:

@@ -36,10 +36,23 @@ async def academy(services: Services, new_person: NewPerson) -> AsyncIterator[Ac
         yield ready
 
 
+def test_production_asks_every_quarter_of_an_hour_at_last() -> None:
+    assert PurchasePolicy(24 * 60 * 60, 30).longest_poll_seconds == 15 * 60
+
+
 async def test_an_unpaid_order_expires_after_a_day(academy: Academy) -> None:
     bought = await academy.buy(await academy.course())
 
     assert await bought.handle.result() == OrderStatus.EXPIRED
     assert [c["status"] for c in await academy.book(bought.order.order_id)] == ["canceled"]
+    pauses = [
+        event.timer_started_event_attributes.start_to_fire_timeout.ToSeconds()
+        for event in (await bought.handle.fetch_history()).events
+        if event.HasField("timer_started_event_attributes")
+    ]
+    doubling = [min(30 * 2**number, A_DAY.longest_poll_seconds) for number in range(len(pauses))]
+    assert pauses[:-1] == doubling[:-1], "30 s, doubling, then the longest"
+    assert pauses[-1] <= doubling[-1], "the last one ends at the deadline"
+    assert len(pauses) > 10
     row = await one("SELECT expires_at - created_at AS open_for FROM orders WHERE id = $1", bought.order.order_id)
     assert timedelta(hours=24) <= row["open_for"] < timedelta(hours=24, minutes=1)
