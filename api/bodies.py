@@ -15,7 +15,8 @@ from api.problems import ProblemError
 LARGEST_BODY_BYTES = 256 * 1024
 """Of every route that does not say otherwise by `request_max_body_size`."""
 DRAIN_BYTES = 8 * 1024 * 1024
-DRAIN_SECONDS = 2.0
+DRAIN_SILENCE_SECONDS = 2.0
+DRAIN_SECONDS = 30.0
 
 
 class MediaTypeMiddleware(ASGIMiddleware):
@@ -45,7 +46,8 @@ def _media_type_of(handler: Any) -> str | None:
 
 
 class DrainTooLarge:
-    """ASGI: reads what is still coming of a body that is refused as too large, up to a limit, before answering.
+    """ASGI: reads what is still coming of a body that is refused as too large, before answering: up to so many bytes
+    and seconds, and as long as the caller does not fall silent.
 
     A server that answers and closes while its caller still sends makes the caller's system throw the answer away
     (RFC 9112 §9.6).
@@ -68,7 +70,8 @@ class DrainTooLarge:
 async def _drain(receive: Receive) -> None:
     drained = 0
     while drained < DRAIN_BYTES:
-        message = await receive()
-        if message["type"] != "http.request" or not message["more_body"]:
+        async with asyncio.timeout(DRAIN_SILENCE_SECONDS):
+            message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body"):
             return
         drained += len(message["body"])
