@@ -5,9 +5,9 @@ are sent as a header, never as a cookie.
 """
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.codec_cors import origin_of
+from api.cors_answers import answer_with, origin_of
 
 PATHS = "/api/"
 PREFLIGHT = [
@@ -29,20 +29,10 @@ class ApiCors:
         if not self._origins or scope["type"] != ScopeType.HTTP or not scope["path"].startswith(PATHS):
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        origin = headers.get(b"origin", b"")
+        origin = dict(scope["headers"]).get(b"origin", b"")
         # Also to others: what a cache keeps for one origin must not be given to the next.
-        cors = [(b"vary", b"origin")]
-        if origin in self._origins:
-            cors += [(b"access-control-allow-origin", origin), EXPOSED]
-            if scope.get("method") == "OPTIONS" and b"access-control-request-method" in headers:
-                await send({"type": "http.response.start", "status": 204, "headers": [*cors, *PREFLIGHT]})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-                return
-
-        async def send_with_cors(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *cors]
-            await send(message)
-
-        await self._app(scope, receive, send_with_cors)
+        marks = [(b"vary", b"origin")]
+        is_named = origin in self._origins
+        if is_named:
+            marks += [(b"access-control-allow-origin", origin), EXPOSED]
+        await answer_with(self._app, scope, receive, send, marks=marks, preflight=PREFLIGHT if is_named else None)
