@@ -1,7 +1,8 @@
 """Limits in a real Valkey, across processes and when it is gone; headers and CORS on every kind of answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 
 import httpx
@@ -11,6 +12,7 @@ from litestar import Litestar
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as ValkeyGoneError
 
+import api.rates
 from api.access import declared_handlers
 from api.app import create_app
 from api.rates import PAGES_DRAWN, UNLIMITED
@@ -21,6 +23,12 @@ from tests.integration.conftest import NewPerson, bearer, client_of, token_of
 
 APP = "https://app.example"
 PROXY = "192.0.2.77"
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow moment of this machine is not Valkey's end: without this nobody would be counted for two seconds."""
+    monkeypatch.setattr(api.rates, "PATIENCE_SECONDS", 30.0)
 
 
 @pytest.fixture
@@ -49,6 +57,21 @@ async def statuses(client: httpx.AsyncClient, path: str, count: int, **more: obj
     return sorted(answer.status_code for answer in answers)
 
 
+async def valkey_ms(redis: Redis) -> float:
+    """The clock that fills the buckets."""
+    seconds, microseconds = await redis.time()
+    return float(seconds * 1000 + microseconds / 1000)
+
+
+async def assert_limited(redis: Redis, rate: Rate, asking: Awaitable[list[int]], passed: int = 200) -> None:
+    """The burst passes, and what the bucket's own clock filled in meanwhile; all others are refused."""
+    began = await valkey_ms(redis)
+    got = await asking
+    filled = math.ceil((await valkey_ms(redis) - began) * rate.per_minute / 60_000)
+    assert rate.burst <= got.count(passed) <= rate.burst + filled, f"{filled} were filled in meanwhile: {got}"
+    assert 0 < got.count(429) == len(got) - got.count(passed)
+
+
 async def test_a_bucket_gives_its_burst_once_however_many_ask_at_once(buckets: Buckets) -> None:
     name, rate = new_id(), Rate(per_minute=1, burst=50)
     taken = await asyncio.gather(*(buckets.take(name, rate, 3) for _ in range(100)))
@@ -61,32 +84,35 @@ async def test_a_bucket_fills_at_its_rate_and_its_key_goes_when_full(buckets: Bu
     before = set(await services.redis.keys("rate:*"))
     assert (await buckets.take(name, rate, 5)).tokens == 2
     (key,) = set(await services.redis.keys("rate:*")) - before
+    asked_at = await valkey_ms(services.redis)
     refused = await buckets.take(name, rate)
     assert 0 < refused.wait_ms <= 100
     assert 0 < await services.redis.pttl(key) <= 200
-    await asyncio.sleep(refused.wait_ms / 1000)  # what the bucket itself said
+    while await valkey_ms(services.redis) < asked_at + refused.wait_ms + 1:  # what the bucket itself said, by its clock
+        await asyncio.sleep(0.01)
     assert (await buckets.take(name, rate)).tokens == 1
 
 
-async def test_an_address_is_refused_beyond_its_burst_in_all_processes(limited: Services, address: str) -> None:
-    async with client_of(create_app(limited), address) as one, client_of(create_app(limited), address) as other:
-        assert await statuses(one, "/problems/not_found", 10) == [200] * 10
+async def test_an_address_is_refused_beyond_its_burst_in_all_processes(services: Services, address: str) -> None:
+    slow = with_settings(services, rate_limit_per_address=4)  # one at once, and a token each 15 seconds
+    async with client_of(create_app(slow), address) as one, client_of(create_app(slow), address) as other:
+        assert await statuses(one, "/problems/not_found", 1) == [200]
         neighbour = address.replace("::1", ":9::2")
         assert await statuses(other, "/problems/not_found", 5) == [429] * 5, "another process counts in the same bucket"
-        async with client_of(create_app(limited), neighbour) as same_network:
+        async with client_of(create_app(slow), neighbour) as same_network:
             refused = await same_network.get("/problems/not_found")
         assert refused.status_code == 429, "another address of its /64 is the same caller"
         assert refused.json()["code"] == "too_many_requests"
-        assert 1 <= int(refused.headers["retry-after"]) <= 2, "a token each 1.5 seconds"
+        assert 1 <= int(refused.headers["retry-after"]) <= 15
         assert refused.headers["content-type"] == "application/problem+json"
-    async with client_of(create_app(limited), "198.51.100." + str(int(new_id()[-2:], 16))) as somebody_else:
+    async with client_of(create_app(slow), "198.51.100." + str(int(new_id()[-2:], 16))) as somebody_else:
         assert (await somebody_else.get("/problems/not_found")).status_code == 200
 
 
 async def test_all_at_once_get_exactly_the_burst(limited: Services, address: str) -> None:
+    """Several tokens are taken together, and none is lost."""
     async with client_of(create_app(limited), address) as client:
-        got = await statuses(client, "/problems/not_found", 30)
-    assert got == [200] * 10 + [429] * 20, "several are taken together, and none is lost"
+        await assert_limited(limited.redis, Rate(40, 10), statuses(client, "/problems/not_found", 30))
 
 
 async def test_a_user_is_counted_from_wherever(services: Services, new_person: NewPerson) -> None:
@@ -94,8 +120,14 @@ async def test_a_user_is_counted_from_wherever(services: Services, new_person: N
     login = bearer(await token_of(app, await new_person()))
     other = bearer(await token_of(app, await new_person()))
     async with client_of(app, "198.51.100.1") as here, client_of(app, "198.51.100.2") as there:
-        assert await statuses(here, "/api/v1/auth/me", 4, headers=login) == [200] * 4
-        assert await statuses(there, "/api/v1/auth/me", 2, headers=login) == [429] * 2
+
+        async def from_both() -> list[int]:
+            return [
+                *await statuses(here, "/api/v1/auth/me", 4, headers=login),
+                *await statuses(there, "/api/v1/auth/me", 8, headers=login),
+            ]
+
+        await assert_limited(services.redis, Rate(16, 4), from_both())
         assert (await here.get("/api/v1/auth/me", headers=other)).status_code == 200
 
 
@@ -104,8 +136,8 @@ async def test_a_route_with_a_rate_of_its_own_is_counted_by_itself(services: Ser
     login = bearer(await token_of(app, await new_person()))
     async with client_of(app, "198.51.100.3") as client:
         path = f"/api/v1/purchases/{new_id()}/invoice.pdf"
-        got = await statuses(client, path, PAGES_DRAWN.burst + 5, headers=login)
-        assert got == [404] * PAGES_DRAWN.burst + [429] * 5
+        asking = statuses(client, path, PAGES_DRAWN.burst * 3, headers=login)
+        await assert_limited(services.redis, PAGES_DRAWN, asking, passed=404)
         assert (await client.get("/api/v1/auth/me", headers=login)).status_code == 200
 
 
@@ -134,18 +166,25 @@ async def test_the_callers_address_comes_from_a_trusted_proxy_only(services: Ser
     app = create_app(with_settings(services, **settings))
     async with client_of(app, PROXY) as by_proxy:
         told = {"X-Forwarded-For": f"1.2.3.4, {address}"}
-        assert await statuses(by_proxy, "/problems/not_found", 12, headers=told) == [200] * 10 + [429] * 2
-        told["X-Forwarded-For"] = f"5.6.7.8, {address}"
-        assert await statuses(by_proxy, "/problems/not_found", 2, headers=told) == [429] * 2, "the liar's part"
+        liars = {"X-Forwarded-For": f"5.6.7.8, {address}"}
+
+        async def by_both() -> list[int]:
+            return [
+                *await statuses(by_proxy, "/problems/not_found", 10, headers=told),
+                *await statuses(by_proxy, "/problems/not_found", 10, headers=liars),
+            ]
+
+        await assert_limited(services.redis, Rate(40, 10), by_both())
         told["X-Forwarded-For"] = "2001:db8:ffff:" + new_id()[-4:] + "::1"
         assert (await by_proxy.get("/problems/not_found", headers=told)).status_code == 200
     liar = address.replace("2001:db8", "2001:db9")
     async with client_of(app, liar) as client:
-        got = [
-            (await client.get("/problems/not_found", headers={"X-Forwarded-For": f"198.51.100.{n}"})).status_code
-            for n in range(12)
-        ]
-    assert got == [200] * 10 + [429] * 2
+
+        async def from_many() -> list[int]:
+            told = [{"X-Forwarded-For": f"198.51.100.{n}"} for n in range(24)]
+            return [(await client.get("/problems/not_found", headers=each)).status_code for each in told]
+
+        await assert_limited(services.redis, Rate(40, 10), from_many())
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/docs", "/nowhere", "/api/v1/auth/me", "/api/v1/courses"])
