@@ -20,13 +20,13 @@ from activities.purchases import Purchases
 from activities.refunds import Refunds
 from activities.sweeps import Sweeps
 from db.engine import connect, disconnect
-from domain.email_links import LinkTokens
+from domain.billing.purchase import PurchasePolicy
+from domain.billing.seller import Seller
 from domain.errors import AcademyError
-from domain.external_login import role_mapping
-from domain.purchase import PurchasePolicy
-from domain.seller import Seller
-from domain.signing_keys import signing_keys
-from domain.unsubscribe import UnsubscribeTokens
+from domain.identity.email_links import LinkTokens
+from domain.identity.external_login import role_mapping
+from domain.identity.signing_keys import signing_keys
+from domain.messaging.unsubscribe import UnsubscribeTokens
 from gateways.documents.tax_documents import TaxDocuments
 from gateways.messaging.channel import CALL_SECONDS, ChannelSender
 from gateways.messaging.protocol import EmailSender

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from domain.external_login import role_mapping
-from domain.gstin import is_gstin_of
-from domain.money import SOLD_IN
-from domain.places import INDIAN_STATES
+from domain.billing.gstin import is_gstin_of
+from domain.billing.money import SOLD_IN
+from domain.billing.places import INDIAN_STATES
+from domain.identity.external_login import role_mapping
 
 DEVELOPMENT_SECRETS = {
     "STRIPE_SECRET_KEY": "sk_test_development_only",

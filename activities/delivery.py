@@ -2,12 +2,12 @@
 
 import logging
 
-from db.queries.disputes import adopt_dispute
-from db.queries.provider_events import facts_about, mark_event, read_event, refund_id_of
-from db.queries.purchases import read_order_ref
-from db.queries.refunds import adopt_refund
-from domain.delivery import Destination, destination_of
-from domain.payments import PaymentState, ProviderEvent
+from db.queries.billing.disputes import adopt_dispute
+from db.queries.billing.provider_events import facts_about, mark_event, read_event, refund_id_of
+from db.queries.billing.purchases import read_order_ref
+from db.queries.billing.refunds import adopt_refund
+from domain.billing.payments import PaymentState, ProviderEvent
+from domain.messaging.delivery import Destination, destination_of
 from domain.stories import StoryClosedError
 from gateways.temporal.stories import Stories
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from db.queries import disputes
-from domain.dispute import DisputeAttentionInput, DisputeFollowed, FollowDisputeInput
-from domain.payments import DisputeState, ProviderDispute
+from db.queries.billing import disputes
+from domain.billing.dispute import DisputeAttentionInput, DisputeFollowed, FollowDisputeInput
+from domain.billing.payments import DisputeState, ProviderDispute
 from gateways.payments.protocol import PaymentProvider
 
 

@@ -6,14 +6,14 @@ from email.utils import parseaddr
 import msgspec
 from temporalio import activity
 
-from db.queries.messages import MessageRow, mark_failed, mark_sent, read_message
-from domain.email_links import LinkTokens
+from db.queries.messaging.messages import MessageRow, mark_failed, mark_sent, read_message
+from domain.billing.seller import Seller
 from domain.errors import BusinessRefusalError
-from domain.mail_facts import CommunicationFacts, EnrollmentFacts, LinkFacts
-from domain.messages import OutgoingEmail
-from domain.seller import Seller
-from domain.telling import Category
-from domain.unsubscribe import UnsubscribeTokens
+from domain.identity.email_links import LinkTokens
+from domain.messaging.mail_facts import CommunicationFacts, EnrollmentFacts, LinkFacts
+from domain.messaging.messages import OutgoingEmail
+from domain.messaging.telling import Category
+from domain.messaging.unsubscribe import UnsubscribeTokens
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.rendering import render
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from db.queries.notices import (
+from db.queries.messaging.notices import (
     claim,
     disable_address,
     give_back,
@@ -16,9 +16,9 @@ from db.queries.notices import (
     read_quiet_hours,
 )
 from domain.errors import BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.notices import Notice, NoticePlan, NoticeRow
-from domain.quiet_hours import quiet_until
-from domain.telling import Category, Channel
+from domain.messaging.notices import Notice, NoticePlan, NoticeRow
+from domain.messaging.quiet_hours import quiet_until
+from domain.messaging.telling import Category, Channel
 from gateways.messaging.channel import ADDRESS_GONE, ChannelSender
 from gateways.messaging.notice_words import notice_of
 

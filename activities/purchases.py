@@ -6,10 +6,9 @@ import msgspec
 from temporalio import activity
 
 from activities.once import make_once
-from db.queries import orders, settlement
-from domain.identifiers import charge_key
-from domain.payments import NewPayment, PaymentState, ProviderPayment
-from domain.purchase import (
+from db.queries.billing import orders, settlement
+from domain.billing.payments import NewPayment, PaymentState, ProviderPayment
+from domain.billing.purchase import (
     AttentionInput,
     Charge,
     CheckoutInput,
@@ -19,7 +18,8 @@ from domain.purchase import (
     SettleInput,
     Settlement,
 )
-from domain.seller import Seller
+from domain.billing.seller import Seller
+from domain.identifiers import charge_key
 from gateways.payments.protocol import PaymentProvider
 
 

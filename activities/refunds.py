@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from temporalio import activity
 
 from activities.once import make_once
-from db.queries import refunds
-from domain.identifiers import refund_key
-from domain.payments import NewRefund, ProviderRefund, RefundState
-from domain.refund import (
+from db.queries.billing import refunds
+from domain.billing.payments import NewRefund, ProviderRefund, RefundState
+from domain.billing.refund import (
     RefundAttentionInput,
     RefundDetails,
     RefundRecorded,
@@ -16,6 +15,7 @@ from domain.refund import (
     RefundSubmission,
     SubmitRefundInput,
 )
+from domain.identifiers import refund_key
 from gateways.payments.protocol import PaymentProvider
 
 

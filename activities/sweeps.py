@@ -7,13 +7,13 @@ import msgspec
 from temporalio import activity
 
 from activities.delivery import EventDelivery
-from db.queries.messages import messages_without_story
-from db.queries.notices import notices_without_story
-from db.queries.provider_events import commit_event, facts_about, undelivered_events, with_order
-from db.queries.purchases import orders_without_story
-from db.queries.refunds import refunds_without_submission
-from domain.delivery import Destination, destination_of
-from domain.payments import PaymentState, ProviderEvent, RefundState
+from db.queries.billing.provider_events import commit_event, facts_about, undelivered_events, with_order
+from db.queries.billing.purchases import orders_without_story
+from db.queries.billing.refunds import refunds_without_submission
+from db.queries.messaging.messages import messages_without_story
+from db.queries.messaging.notices import notices_without_story
+from domain.billing.payments import PaymentState, ProviderEvent, RefundState
+from domain.messaging.delivery import Destination, destination_of
 from gateways.payments.protocol import PaymentProvider
 from gateways.temporal.stories import Stories
 

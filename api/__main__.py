@@ -12,8 +12,8 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from api.app import create_app
-from api.metrics import Metrics
-from api.request_log import configure_logs
+from api.http.request_log import configure_logs
+from api.operations.metrics import Metrics
 from bootstrap import end_process, open_services
 from domain.errors import AcademyError
 from settings import Settings, SettingsError, current_settings

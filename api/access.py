@@ -12,14 +12,14 @@ from litestar.middleware import ASGIMiddleware
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.client_address import scope_address
-from api.problem_table import PROBLEMS
-from api.problems import PROBLEM_JSON, ProblemError
-from api.rates import UNLIMITED
-from api.schemas import Problem
+from api.http.client_address import scope_address
+from api.http.problem_table import PROBLEMS
+from api.http.problems import PROBLEM_JSON, ProblemError
+from api.http.rates import UNLIMITED
+from api.http.schemas import Problem
 from api.subject import authenticate
 from cache.buckets import Rate
-from domain.roles import Permission
+from domain.identity.roles import Permission
 
 
 class Audience(StrEnum):
@@ -45,7 +45,7 @@ def requires(
 
     `cookie` names a cookie that may carry the access token instead of the `Authorization` header.
     `rate` is how often one user, or one address where no login is needed, may call this route; besides it, each counts
-    against the general limits (`api.rates`).
+    against the general limits (`api.http.rates`).
     """
     codes = list(problems)
     if requirement is not PUBLIC:

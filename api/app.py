@@ -12,23 +12,23 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from api.access import AccessMiddleware, require_declared_access
-from api.bodies import LARGEST_BODY_BYTES, DrainTooLarge, MediaTypeMiddleware
-from api.client_address import ClientAddress
-from api.codec_cors import CodecCors
-from api.cors import ApiCors
+from api.http.bodies import LARGEST_BODY_BYTES, DrainTooLarge, MediaTypeMiddleware
+from api.http.client_address import ClientAddress
+from api.http.codec_cors import CodecCors
+from api.http.cors import ApiCors
+from api.http.problems import EXCEPTION_HANDLERS
+from api.http.rates import RateLimits
+from api.http.request_log import Observe, RequestLog
+from api.http.security_headers import SecurityHeaders
 from api.identity.recovery import Recovery
 from api.identity.sessions import Sessions
 from api.identity.throttle import MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS, LoginThrottle
 from api.identity.tokens import AccessTokens
-from api.problems import EXCEPTION_HANDLERS
-from api.rates import RateLimits
-from api.request_log import Observe, RequestLog
 from api.routes import ROUTES
-from api.security_headers import SecurityHeaders
 from api.subject import provide_subject
 from bootstrap import Services
-from domain.email_links import LinkTokens
-from domain.signing_keys import signing_keys
+from domain.identity.email_links import LinkTokens
+from domain.identity.signing_keys import signing_keys
 
 OPENAPI = OpenAPIConfig(
     title="Ayurveda Academy",

@@ -3,9 +3,6 @@
 from litestar.types import ControllerRouterHandler
 
 from api.catalog.controller import get_course, list_courses
-from api.codec import codec_router
-from api.docs import docs_page, openapi_json, problem_page
-from api.health import live, ready
 from api.identity.controller import IdentityController
 from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
 from api.identity.recovery_controller import RecoveryController
@@ -19,6 +16,9 @@ from api.messages.preferences import (
     remove_device,
 )
 from api.messages.unsubscribe import show_unsubscribe, unsubscribe
+from api.operations.codec import codec_router
+from api.operations.docs import docs_page, openapi_json, problem_page
+from api.operations.health import live, ready
 from api.purchases.confirmations import confirm_purchase
 from api.purchases.controller import create_purchase, get_purchase
 from api.purchases.documents import get_credit_note_pdf, get_credit_notes, get_invoice_pdf

@@ -6,12 +6,12 @@ from typing import Any
 from litestar import Request
 from litestar.connection import ASGIConnection
 
+from api.http.problems import ProblemError
 from api.identity.external import user_of
 from api.identity.tokens import TokenRefusedError
-from api.problems import ProblemError
-from db.queries.identity import living_session
-from domain.external_login import ExternalLogin, ExternalTokenRefusedError
-from domain.roles import Permission, Role, permissions_of
+from db.queries.identity.accounts import living_session
+from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError
+from domain.identity.roles import Permission, Role, permissions_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 

@@ -21,7 +21,7 @@ from benchmarks.http_client import Connection
 from benchmarks.reference import require_frozen
 from benchmarks.reference.worker import QUEUE
 from domain.identifiers import new_id
-from domain.roles import Role
+from domain.identity.roles import Role
 from domain.stories import TaskQueue
 from gateways.temporal.client import temporal_client
 from gateways.temporal.codec import EncryptionCodec

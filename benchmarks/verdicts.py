@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.histories import Tally, read_tallies
 from benchmarks.http_client import Connection
 from benchmarks.shop import Buyer, Shop
+from domain.billing.money import to_minor
 from domain.identifiers import purchase_workflow_id
-from domain.money import to_minor
 
 STEPS = ("reserve", "open_checkout", "settle", "send_message")
 """A purchase that nothing disturbed. `read_charge` would be a poll; a normal activity, an outage."""

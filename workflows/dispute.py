@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from domain.dispute import (
+from domain.billing.dispute import (
     EVIDENCE_ALARM,
     OVER,
     DisputeAttentionInput,
@@ -13,7 +13,7 @@ from domain.dispute import (
     DisputeInput,
     FollowDisputeInput,
 )
-from domain.payments import DisputeState, ProviderDispute
+from domain.billing.payments import DisputeState, ProviderDispute
 from domain.stories import DISPUTE_SIGNAL, Story
 from workflows.profiles import DATABASE, PAYMENT
 from workflows.repair import WaitsForPerson

@@ -3,8 +3,8 @@
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from domain.payments import PaymentState, ProviderPayment
-from domain.purchase import LatePaymentInput, OrderStatus
+from domain.billing.payments import PaymentState, ProviderPayment
+from domain.billing.purchase import LatePaymentInput, OrderStatus
 from domain.stories import PAYMENT_SIGNAL, Story
 from workflows.profiles import PAYMENT
 from workflows.settling import SettlesOrders

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from domain.notices import NoticePlan
+from domain.messaging.notices import NoticePlan
+from domain.messaging.telling import Channel
 from domain.stories import Story
-from domain.telling import Channel
 from workflows.profiles import DATABASE, MESSAGE
 from workflows.repair import WaitsForPerson
 from workflows.settling import tell

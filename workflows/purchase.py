@@ -6,8 +6,8 @@ import msgspec
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from domain.payments import PaymentState, ProviderPayment
-from domain.purchase import (
+from domain.billing.payments import PaymentState, ProviderPayment
+from domain.billing.purchase import (
     Charge,
     CheckoutAnswer,
     CheckoutInput,

@@ -6,8 +6,8 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from domain.payments import ProviderRefund, RefundState
-from domain.refund import (
+from domain.billing.payments import ProviderRefund, RefundState
+from domain.billing.refund import (
     RefundAttentionInput,
     RefundInput,
     RefundStanding,

@@ -6,16 +6,16 @@ import contextlib
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from domain.identifiers import notice_workflow_id, refund_workflow_id
-from domain.payments import ProviderPayment
-from domain.purchase import (
+from domain.billing.payments import ProviderPayment
+from domain.billing.purchase import (
     AttentionInput,
     OrderStatus,
     PurchasePolicy,
     SettleInput,
     Settlement,
 )
-from domain.refund import RefundInput
+from domain.billing.refund import RefundInput
+from domain.identifiers import notice_workflow_id, refund_workflow_id
 from domain.stories import Story
 from workflows.profiles import DATABASE, MESSAGE
 from workflows.repair import NOTHING_WAITS, Repair, WaitsForPerson

@@ -32,7 +32,7 @@ from api.catalog.pages import (
     may_be_kept,
     with_seats,
 )
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.subject import authenticate
 from bootstrap import Services
 from cache.catalog import CatalogCache

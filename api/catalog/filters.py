@@ -6,8 +6,8 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from api.catalog.cursor import CursorError, decode_cursor
-from api.problems import ProblemError
-from api.schemas import FieldError
+from api.http.problems import ProblemError
+from api.http.schemas import FieldError
 from db.queries.catalog import CourseFilters, Position
 
 MOST_COURSES = 50

@@ -12,7 +12,7 @@ from litestar.types import Scope
 
 from api.catalog.cursor import encode_cursor
 from api.catalog.filters import ListQuestion
-from api.schemas import ApiStruct
+from api.http.schemas import ApiStruct
 from cache.catalog import Page
 from db.queries.catalog import CourseCard, CoursePage, find_course, is_position_of_course, list_courses, seats_left
 from domain.errors import BusinessRefusalError

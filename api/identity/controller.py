@@ -10,15 +10,15 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.access import AUTHENTICATED, PUBLIC, requires
-from api.client_address import address_of
+from api.http.client_address import address_of
+from api.http.problems import ProblemError
+from api.http.rates import ACCOUNTS_MADE
 from api.identity.recovery import Recovery
 from api.identity.schemas import LoginBody, Me, RefreshBody, RegisterBody, TokenPair
 from api.identity.sessions import Sessions, user_agent_of
-from api.problems import ProblemError
-from api.rates import ACCOUNTS_MADE
 from api.subject import Subject
-from db.queries.identity import Profile, close_session, profile_of
-from domain.roles import permissions_of
+from db.queries.identity.accounts import Profile, close_session, profile_of
+from domain.identity.roles import permissions_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 """RFC 6749 §5.1: answers with tokens are kept by nobody on the way."""

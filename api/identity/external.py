@@ -1,7 +1,7 @@
 """Whose account a login of the adopter's own issuer opens; the rules stand in docs/identity.md."""
 
-from api.problems import ProblemError
-from db.queries.external_identities import (
+from api.http.problems import ProblemError
+from db.queries.identity.external_identities import (
     ExternalUser,
     add_external_user,
     follow_claim,
@@ -9,9 +9,9 @@ from db.queries.external_identities import (
     user_of_identity,
 )
 from domain.errors import BusinessRefusalError
-from domain.external_login import ExternalLogin
-from domain.identity import DEFAULT_LOCALE, DEFAULT_TIME_ZONE, normalized_email, normalized_name
-from domain.roles import Role
+from domain.identity.accounts import DEFAULT_LOCALE, DEFAULT_TIME_ZONE, normalized_email, normalized_name
+from domain.identity.external_login import ExternalLogin
+from domain.identity.roles import Role
 
 
 async def user_of(login: ExternalLogin) -> tuple[str, list[Role]]:

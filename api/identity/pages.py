@@ -12,8 +12,8 @@ from litestar import MediaType, Request, Response, get
 from markupsafe import Markup
 
 from api.access import PUBLIC, requires
-from api.docs import PAGE_HEADERS, PAGES
-from domain.identity import PASSWORD_SHORTEST
+from api.operations.docs import PAGE_HEADERS, PAGES
+from domain.identity.accounts import PASSWORD_SHORTEST
 
 SCRIPT = """
 const form = document.querySelector("form"), status = document.querySelector("[role=status]");

@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from domain.identity import normalized_password
+from domain.identity.accounts import normalized_password
 
 HASHES_AT_ONCE = 2
 """Each takes 64 MiB and all of a core: more at once would only take memory."""

@@ -2,12 +2,13 @@
 
 import structlog
 
+from api.http.problems import ProblemError
+from api.http.schemas import FieldError
 from api.identity.passwords import hash_password, password_fits
 from api.identity.throttle import LoginThrottle
-from api.problems import ProblemError
-from api.schemas import FieldError
 from bootstrap import Services
-from db.queries.email_links import (
+from db.queries.identity.accounts import credentials_of, profile_of
+from db.queries.identity.email_links import (
     change_password,
     follow_verification,
     owner_of_reset,
@@ -15,11 +16,10 @@ from db.queries.email_links import (
     queue_verification,
     reset_password,
 )
-from db.queries.identity import credentials_of, profile_of
 from db.transaction import in_transaction
-from domain.email_links import LinkPurpose, LinkTokens
 from domain.errors import AcademyError
-from domain.identity import normalized_email, password_problem
+from domain.identity.accounts import normalized_email, password_problem
+from domain.identity.email_links import LinkPurpose, LinkTokens
 
 log = structlog.get_logger()
 

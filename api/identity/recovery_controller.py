@@ -9,10 +9,10 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from api.access import AUTHENTICATED, PUBLIC, requires
-from api.client_address import address_of
+from api.http.client_address import address_of
+from api.http.problems import ProblemError
 from api.identity.recovery import Recovery
 from api.identity.schemas import ChangePasswordBody, LinkBody, PasswordResetBody, ResetRequestBody
-from api.problems import ProblemError
 from api.subject import Subject
 
 

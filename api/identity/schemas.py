@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from api.schemas import ApiStruct
-from domain.roles import Permission, Role
+from api.http.schemas import ApiStruct
+from domain.identity.roles import Permission, Role
 
 
 class RegisterBody(ApiStruct):

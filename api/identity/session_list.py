@@ -7,10 +7,10 @@ from litestar.params import FromPath
 from litestar.status_codes import HTTP_204_NO_CONTENT
 
 from api.access import AUTHENTICATED, requires
+from api.http.problems import ProblemError
 from api.identity.schemas import SessionItem, SessionList
-from api.problems import ProblemError
 from api.subject import Subject
-from db.queries.sessions import end_other_sessions, end_session, living_sessions
+from db.queries.identity.sessions import end_other_sessions, end_session, living_sessions
 
 
 class SessionController(Controller):

@@ -7,14 +7,13 @@ from typing import Any
 
 from litestar.connection import ASGIConnection
 
+from api.http.problems import ProblemError
+from api.http.schemas import FieldError
 from api.identity.passwords import hash_password, is_outdated, password_fits
 from api.identity.schemas import RegisterBody, TokenPair
 from api.identity.throttle import LoginThrottle
 from api.identity.tokens import ACCESS_TOKEN_LIFE, AccessTokens
-from api.problems import ProblemError
-from api.schemas import FieldError
-from db.queries.email_links import queue_first_verification
-from db.queries.identity import (
+from db.queries.identity.accounts import (
     Credentials,
     Profile,
     Session,
@@ -25,10 +24,10 @@ from db.queries.identity import (
     rotate_refresh_token,
     store_password_hash,
 )
+from db.queries.identity.email_links import queue_first_verification
 from db.transaction import in_transaction
-from domain.devices import device_of
 from domain.errors import BusinessRefusalError
-from domain.identity import (
+from domain.identity.accounts import (
     DEFAULT_LOCALE,
     DEFAULT_TIME_ZONE,
     NAME_LONGEST,
@@ -38,6 +37,7 @@ from domain.identity import (
     normalized_name,
     password_problem,
 )
+from domain.identity.devices import device_of
 
 REFRESH_TOKEN_LIFE = timedelta(days=30)
 """From its issue; each rotation prolongs the session by as much."""

@@ -10,7 +10,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 
 log = structlog.get_logger()
 

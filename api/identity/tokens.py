@@ -8,8 +8,8 @@ import jwt
 import msgspec
 
 from domain.errors import AcademyError
-from domain.roles import Role
-from domain.signing_keys import signing_keys
+from domain.identity.roles import Role
+from domain.identity.signing_keys import signing_keys
 
 ALGORITHM = "HS256"
 """The only one accepted: what a token says about its algorithm is not believed (RFC 8725 §3.1)."""

@@ -13,15 +13,15 @@ from litestar.status_codes import HTTP_202_ACCEPTED
 from msgspec import Meta
 
 from api.access import requires
-from api.problems import ProblemError
+from api.http.problems import ProblemError
+from api.http.schemas import ApiStruct
 from api.purchases.controller import IdempotencyKey
-from api.schemas import ApiStruct
 from api.subject import Subject
 from bootstrap import Services
-from db.queries.communications import NewCommunication, commit_communication
+from db.queries.messaging.communications import NewCommunication, commit_communication
 from domain.errors import BusinessRefusalError, OutageError
-from domain.roles import Permission
-from domain.telling import Category, Channel
+from domain.identity.roles import Permission
+from domain.messaging.telling import Category, Channel
 
 log = structlog.get_logger()
 

@@ -10,11 +10,11 @@ from litestar.status_codes import HTTP_204_NO_CONTENT
 from msgspec import UNSET, Meta, UnsetType
 
 from api.access import AUTHENTICATED, requires
-from api.problems import ProblemError
-from api.schemas import ApiStruct, FieldError
+from api.http.problems import ProblemError
+from api.http.schemas import ApiStruct, FieldError
 from api.subject import Subject
 from bootstrap import Services
-from db.queries.preferences import (
+from db.queries.messaging.preferences import (
     DeviceRow,
     Preferences,
     add_device,
@@ -23,10 +23,10 @@ from db.queries.preferences import (
     read_preferences,
     write_preferences,
 )
-from domain.notices import Device
-from domain.push_services import is_push_service
-from domain.quiet_hours import is_time_zone
-from domain.telling import Category, Channel, opt_out_key
+from domain.messaging.notices import Device
+from domain.messaging.push_services import is_push_service
+from domain.messaging.quiet_hours import is_time_zone
+from domain.messaging.telling import Category, Channel, opt_out_key
 
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])]
 Number = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+919812345678"])]

@@ -8,13 +8,13 @@ from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from api.access import PUBLIC, requires
-from api.docs import PAGE_HEADERS, PAGES
-from api.problems import ProblemError
+from api.http.problems import ProblemError
+from api.operations.docs import PAGE_HEADERS, PAGES
 from bootstrap import Services
-from db.queries.preferences import opt_out
-from domain.signing_keys import signing_keys
-from domain.telling import Category, Channel
-from domain.unsubscribe import UnsubscribeTokens
+from db.queries.messaging.preferences import opt_out
+from domain.identity.signing_keys import signing_keys
+from domain.messaging.telling import Category, Channel
+from domain.messaging.unsubscribe import UnsubscribeTokens
 
 HEADERS = PAGE_HEADERS | {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 

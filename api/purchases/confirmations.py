@@ -7,15 +7,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.access import requires
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.purchases.controller import own_purchase
 from api.purchases.schemas import Confirmation, PurchaseView, view_of
 from api.subject import Subject
 from bootstrap import Services
-from db.queries.purchases import Purchase, read_lines
-from domain.money import to_minor
-from domain.payments import PaymentState, ProviderPayment
-from domain.roles import Permission
+from db.queries.billing.purchases import Purchase, read_lines
+from domain.billing.money import to_minor
+from domain.billing.payments import PaymentState, ProviderPayment
+from domain.identity.roles import Permission
 from domain.stories import StoryClosedError
 from gateways.payments.signatures import is_confirmed_by_razorpay
 

@@ -11,18 +11,18 @@ from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from api.access import requires
-from api.problems import ProblemError
+from api.http.problems import ProblemError
+from api.http.rates import STORIES_BEGUN
 from api.purchases.schemas import PurchaseRequest, PurchaseView, billing_of, checkout_of, view_of
-from api.rates import STORIES_BEGUN
 from api.subject import Subject
 from bootstrap import Services
+from db.queries.billing.placing import PlaceOrder, buyable_course, place_order, take_back
+from db.queries.billing.purchases import Purchase, read_lines, read_purchase
 from db.queries.idempotency import resource_of_key
-from db.queries.placing import PlaceOrder, buyable_course, place_order, take_back
-from db.queries.purchases import Purchase, read_lines, read_purchase
 from db.sql import as_json
+from domain.billing.purchase import OrderRef, Refusal
 from domain.errors import BusinessRefusalError, OutageError
-from domain.purchase import OrderRef, Refusal
-from domain.roles import Permission
+from domain.identity.roles import Permission
 from domain.stories import StoryClosedError, StoryTimeoutError
 
 CHECKOUT_PATIENCE = timedelta(seconds=8)

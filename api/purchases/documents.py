@@ -5,15 +5,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from api.access import requires
-from api.problems import ProblemError
-from api.rates import PAGES_DRAWN
-from api.schemas import ApiStruct
+from api.http.problems import ProblemError
+from api.http.rates import PAGES_DRAWN
+from api.http.schemas import ApiStruct
 from api.subject import Subject
 from bootstrap import Services
-from db.queries.purchases import read_purchase
-from db.queries.tax_documents import CreditNoteSummary, list_credit_notes, read_credit_note, read_invoice
-from domain.invoice import TaxDocument
-from domain.roles import Permission
+from db.queries.billing.purchases import read_purchase
+from db.queries.billing.tax_documents import CreditNoteSummary, list_credit_notes, read_credit_note, read_invoice
+from domain.billing.invoice import TaxDocument
+from domain.identity.roles import Permission
 
 PDF = "application/pdf"
 

@@ -7,12 +7,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from api.access import AUTHENTICATED, requires
-from api.paging import page_of
-from api.problems import ProblemError
+from api.http.paging import page_of
+from api.http.problems import ProblemError
+from api.http.schemas import ApiStruct
 from api.purchases.schemas import PurchaseSummary, summary_of
-from api.schemas import ApiStruct
 from api.subject import Subject
-from db.queries.purchases import Enrollment, list_enrollments, list_purchases, list_reasons
+from db.queries.billing.purchases import Enrollment, list_enrollments, list_purchases, list_reasons
 from domain.access import Entitlement
 
 Cursor = Annotated[str | None, QueryParameter(max_length=64, description="`nextCursor` of the page before.")]

@@ -14,23 +14,23 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from api.access import requires
-from api.paging import page_of
-from api.problems import ProblemError
+from api.http.paging import page_of
+from api.http.problems import ProblemError
+from api.http.rates import STORIES_BEGUN
+from api.http.schemas import ApiStruct, FieldError
 from api.purchases.controller import IdempotencyKey
 from api.purchases.mine import Cursor, Limit
-from api.rates import STORIES_BEGUN
-from api.schemas import ApiStruct, FieldError
 from api.subject import Subject
 from bootstrap import Services
+from db.queries.billing.purchases import Purchase, read_purchase
+from db.queries.billing.refund_requests import RefundRow, RefundWish, list_refund_rows, read_refund_row, request_refund
 from db.queries.idempotency import resource_of_key
-from db.queries.purchases import Purchase, read_purchase
-from db.queries.refund_requests import RefundRow, RefundWish, list_refund_rows, read_refund_row, request_refund
+from domain.billing.money import to_minor
+from domain.billing.refund import RefundReason, RefundStatus
+from domain.billing.refund_policy import RefundPolicy, RefundRefusal
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import refund_workflow_id
-from domain.money import to_minor
-from domain.refund import RefundReason, RefundStatus
-from domain.refund_policy import RefundPolicy, RefundRefusal
-from domain.roles import Permission
+from domain.identity.roles import Permission
 
 log = structlog.get_logger()
 

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from api.problems import ProblemError
-from api.schemas import ApiStruct, FieldError
+from api.http.problems import ProblemError
+from api.http.schemas import ApiStruct, FieldError
 from bootstrap import Services
-from db.queries.purchases import Purchase
-from domain.gstin import is_gstin_of
+from db.queries.billing.purchases import Purchase
+from domain.billing.gstin import is_gstin_of
+from domain.billing.money import SOLD_IN, to_minor
+from domain.billing.places import INDIAN_STATES
+from domain.billing.purchase import Billing, InvoiceLine, OrderStatus
 from domain.identifiers import purchase_workflow_id
-from domain.money import SOLD_IN, to_minor
-from domain.places import INDIAN_STATES
-from domain.purchase import Billing, InvoiceLine, OrderStatus
 
 
 class BillingAddress(ApiStruct, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
 from api.access import PUBLIC, requires
-from api.rates import UNLIMITED
+from api.http.rates import UNLIMITED
 from api.webhooks.receiving import Received, receive
 from bootstrap import Services
 from gateways.payments.signatures import verify_razorpay

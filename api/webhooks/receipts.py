@@ -8,11 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from api.access import PUBLIC, requires
-from api.problems import ProblemError
-from api.rates import UNLIMITED
+from api.http.problems import ProblemError
+from api.http.rates import UNLIMITED
 from api.webhooks.receiving import Received
 from bootstrap import Services
-from db.queries.receipts import keep_receipts
+from db.queries.messaging.receipts import keep_receipts
 from gateways.messaging.signatures import (
     ReceiptPayloadError,
     ReceiptSignatureError,

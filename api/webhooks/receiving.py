@@ -6,11 +6,11 @@ import structlog
 from litestar import Response
 from litestar.background_tasks import BackgroundTask
 
-from api.problems import ProblemError
-from api.schemas import ApiStruct
+from api.http.problems import ProblemError
+from api.http.schemas import ApiStruct
 from bootstrap import Services
-from db.queries.provider_events import commit_event, with_order
-from domain.payments import ProviderEvent
+from db.queries.billing.provider_events import commit_event, with_order
+from domain.billing.payments import ProviderEvent
 from gateways.payments.signatures import PayloadError, SignatureError
 
 log = structlog.get_logger()

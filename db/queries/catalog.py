@@ -229,7 +229,7 @@ async def find_course(id_or_slug: str, *, currency: str, clinic_ids: Sequence[st
 async def seats_left(course_id: str) -> int | None:
     """Seats that nobody has or holds, never below 0; `None` where they are not limited or the course is gone.
 
-    The same rule as `db.queries.seats`: active learners, and people who hold a seat at checkout and are no learners.
+    The same rule as `db.queries.billing.seats`: active learners, and people who hold a seat at checkout and are none.
     """
     row = await fetch_one(
         """

@@ -21,7 +21,7 @@ class Dispute(Table, tablename="disputes", db=DB):
     amount = money()
     currency = text()
     state = text()
-    """`domain.payments.DisputeState`."""
+    """`domain.billing.payments.DisputeState`."""
     attention = optional_text()
     """What its story waits for a person with."""
     evidence_due_by = optional_moment()

@@ -9,7 +9,7 @@ from db.engine import DB
 
 
 class User(Table, tablename="users", db=DB):
-    """A person who signs in. `email` is stored in lower case; `roles` holds `domain.roles.Role` values."""
+    """A person who signs in. `email` is stored in lower case; `roles` holds `domain.identity.roles.Role` values."""
 
     id = primary_key()
     email = text(unique=True)
@@ -41,7 +41,7 @@ class AuthSession(Table, tablename="auth_sessions", db=DB):
     revoked_at = optional_moment()
     revoked_reason = optional_text()
     device = optional_text()
-    """A word or two out of a fixed list (`domain.devices`), never the `User-Agent` itself."""
+    """A word or two out of a fixed list (`domain.identity.devices`), never the `User-Agent` itself."""
     last_used_at = created_now()
     """The login or the last refresh."""
 
@@ -62,7 +62,7 @@ class EmailLink(Table, tablename="email_links", db=DB):
     id = primary_key()
     user_id = reference(User)
     purpose = text()
-    """`domain.email_links.LinkPurpose`."""
+    """`domain.identity.email_links.LinkPurpose`."""
     email = text()
     """Where it was sent: it proves the possession of this address and no other."""
     created_at = created_now()

@@ -9,7 +9,7 @@ from db.engine import DB
 
 
 class LedgerAccount(Table, tablename="ledger_accounts", db=DB):
-    """An account of the chart; `id` is its `domain.ledger.Account` word."""
+    """An account of the chart; `id` is its `domain.billing.ledger.Account` word."""
 
     id = Text(primary_key=True, null=False, default=None)
     kind = text()

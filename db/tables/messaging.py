@@ -42,7 +42,7 @@ class MessagePreference(Table, tablename="message_preferences", db=DB):
     quiet_since = Time(null=True, default=None)
     quiet_until = Time(null=True, default=None)
     opt_outs = json()
-    """`domain.telling.opt_out_key`s."""
+    """`domain.messaging.telling.opt_out_key`s."""
     updated_at = created_now()
 
 

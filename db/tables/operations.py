@@ -50,12 +50,12 @@ class OutgoingMessage(Table, tablename="outgoing_messages", db=DB):
     created_at = created_now()
     sent_at = optional_moment()
     category = Text(null=False, default="transactional")
-    """`domain.telling.Category`."""
+    """`domain.messaging.telling.Category`."""
     device_id = reference(Device, null=True)
     claimed_at = optional_moment()
     provider_message_id = optional_text()
     delivery = optional_text()
-    """The last receipt: `domain.receipts.Delivery`."""
+    """The last receipt: `domain.messaging.receipts.Delivery`."""
     relayed_at = optional_moment()
     """When the relay last started its story."""
 
@@ -73,7 +73,7 @@ class ProviderEvent(Table, tablename="provider_events", db=DB):
     payment_id = optional_text()
     refund_id = optional_text()
     body = json()
-    """`domain.payments.ProviderEvent`."""
+    """`domain.billing.payments.ProviderEvent`."""
     status = text()
     """received, delivered, unmatched or ignored."""
     attempts = integer()

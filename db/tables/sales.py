@@ -29,7 +29,7 @@ class Order(Table, tablename="orders", db=DB):
     user_id = reference(User)
     course_id = reference(Course)
     status = text()
-    """`domain.purchase.OrderStatus`, without the two that are only shown."""
+    """`domain.billing.purchase.OrderStatus`, without the two that are only shown."""
     attention = optional_text()
     """The step that waits for a person."""
     close_reason = optional_text()
@@ -38,7 +38,7 @@ class Order(Table, tablename="orders", db=DB):
     amount = Numeric(digits=(14, 2), null=True, default=None)
     """Including tax; null until priced."""
     billing = json()
-    """`domain.purchase.Billing`."""
+    """`domain.billing.purchase.Billing`."""
     provider_payment_id = optional_text()
     """The charge that was opened for it."""
     holds_seat = Boolean(null=False, default=False)
@@ -130,7 +130,7 @@ class Refund(Table, tablename="refunds", db=DB):
     currency = text()
     reason = text()
     status = text()
-    """`domain.refund.RefundStatus`."""
+    """`domain.billing.refund.RefundStatus`."""
     attention = optional_text()
     details = optional_json()
     end_access = Boolean(null=False, default=False)
@@ -147,7 +147,7 @@ class Refund(Table, tablename="refunds", db=DB):
 
 
 class InvoiceCounter(Table, tablename="invoice_counters", db=DB):
-    """The last serial that a committed document carries, by `domain.invoice.Series` and financial year."""
+    """The last serial that a committed document carries, by `domain.billing.invoice.Series` and financial year."""
 
     id = primary_key()
     series = text()
@@ -159,7 +159,7 @@ class InvoiceCounter(Table, tablename="invoice_counters", db=DB):
 
 
 class CreditNote(Table, tablename="credit_notes", db=DB):
-    """What a refund takes back of an invoice; `lines` are `domain.invoice.DocumentLine`."""
+    """What a refund takes back of an invoice; `lines` are `domain.billing.invoice.DocumentLine`."""
 
     id = primary_key()
     invoice_id = reference(Invoice)

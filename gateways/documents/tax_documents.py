@@ -5,10 +5,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from domain.gstin import STATE_NUMBERS
-from domain.invoice import INVOICE_ZONE, DocumentLine, TaxDocument
-from domain.places import STATE_NAMES
-from domain.purchase import LineKind
+from domain.billing.gstin import STATE_NUMBERS
+from domain.billing.invoice import INVOICE_ZONE, DocumentLine, TaxDocument
+from domain.billing.places import STATE_NAMES
+from domain.billing.purchase import LineKind
 from gateways.documents.pdf import PdfRenderer
 from gateways.messaging.wording import day, money, one_line
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import httpx
 
 from domain.errors import OutageError, UnknownOutcomeError
-from domain.notices import Notice
+from domain.messaging.notices import Notice
 
 CALL_SECONDS = 4.0
 """For one call: less than a quick step has, so that its outcome is known."""

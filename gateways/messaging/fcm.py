@@ -12,7 +12,7 @@ import jwt
 import msgspec
 
 from domain.errors import BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.notices import Notice
+from domain.messaging.notices import Notice
 from gateways.messaging.channel import ADDRESS_GONE, REFUSED, accepted_id, member, post
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"

@@ -12,7 +12,7 @@ from email.utils import format_datetime, parseaddr
 from hashlib import sha256
 
 from domain.errors import BusinessRefusalError
-from domain.messages import OutgoingEmail
+from domain.messaging.messages import OutgoingEmail
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")

@@ -7,7 +7,7 @@ underscores (`docs/runbooks/messages.md` lists them).
 from typing import NamedTuple
 
 from domain.errors import BusinessRefusalError
-from domain.notices import Notice, NoticeRow
+from domain.messaging.notices import Notice, NoticeRow
 from gateways.messaging.wording import language_of, one_line
 
 LONGEST_BODY = 400

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from domain.messages import OutgoingEmail
+from domain.messaging.messages import OutgoingEmail
 
 
 class EmailSender(Protocol):

@@ -13,8 +13,9 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from domain.email_links import LINK_LIFE, LinkPurpose
-from domain.mail_facts import (
+from domain.billing.seller import Seller
+from domain.identity.email_links import LINK_LIFE, LinkPurpose
+from domain.messaging.mail_facts import (
     CommunicationFacts,
     EnrollmentFacts,
     LinkFacts,
@@ -24,7 +25,6 @@ from domain.mail_facts import (
     RefundFacts,
     SyllabusModule,
 )
-from domain.seller import Seller
 from gateways.messaging.wording import day, duration, language_of, local_day, moment, money, one_line
 
 MODULES_SHOWN = 40

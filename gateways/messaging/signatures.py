@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from domain.receipts import Delivery, Receipt
+from domain.messaging.receipts import Delivery, Receipt
 
 TWILIO = {
     "sent": Delivery.SENT,

@@ -3,7 +3,7 @@
 import httpx
 
 from domain.errors import BusinessRefusalError, OutageError
-from domain.notices import Notice
+from domain.messaging.notices import Notice
 from gateways.messaging.channel import ADDRESS_GONE, REFUSED, accepted_id, member, post
 
 GONE = {21211, 21214, 21217, 21610, 21614}

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from domain.errors import AcademyError, BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.messages import OutgoingEmail
+from domain.messaging.messages import OutgoingEmail
 from gateways.messaging.mime import as_bytes, envelope_sender, is_deliverable
 
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}

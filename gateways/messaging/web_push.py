@@ -5,8 +5,8 @@ import msgspec
 from pywebpush import WebPushException, webpush_async
 
 from domain.errors import BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.notices import Notice
-from domain.push_services import is_push_service
+from domain.messaging.notices import Notice
+from domain.messaging.push_services import is_push_service
 from gateways.messaging.channel import ADDRESS_GONE, CALL_SECONDS, REFUSED
 
 LIFE_SECONDS = 24 * 60 * 60

@@ -6,7 +6,7 @@ A business may only begin a talk by an approved template, so what is sent is its
 import httpx
 
 from domain.errors import BusinessRefusalError, OutageError
-from domain.notices import Notice
+from domain.messaging.notices import Notice
 from gateways.messaging.channel import ADDRESS_GONE, REFUSED, accepted_id, member, post
 
 GONE = {131026, 131030}

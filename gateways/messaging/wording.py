@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from domain.identity import DEFAULT_TIME_ZONE
-from domain.money import minor_digits
+from domain.billing.money import minor_digits
+from domain.identity.accounts import DEFAULT_TIME_ZONE
 
 LANGUAGES = ("en", "hi")
 """What the templates are written in, the fallback first."""

@@ -8,7 +8,7 @@ import httpx
 import structlog
 
 from domain.errors import OutageError
-from domain.external_login import ExternalLogin, ExternalTokenRefusedError
+from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError
 from gateways.oidc.tokens import IssuerKeys, Trust, key_id_and_issuer_of
 
 CONFIGURATION = "/.well-known/openid-configuration"

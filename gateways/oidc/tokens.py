@@ -14,8 +14,8 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from domain.external_login import ExternalLogin, ExternalTokenRefusedError, roles_in
-from domain.roles import Role
+from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError, roles_in
+from domain.identity.roles import Role
 
 LEEWAY = timedelta(seconds=30)
 """How far the issuer's clock may differ from ours."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from domain.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
+from domain.billing.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
 
 
 class PaymentProvider(Protocol):

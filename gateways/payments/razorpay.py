@@ -11,8 +11,15 @@ from typing import Any, Generic, TypeVar
 import httpx
 import msgspec
 
+from domain.billing.payments import (
+    NewPayment,
+    NewRefund,
+    PaymentState,
+    ProviderDispute,
+    ProviderPayment,
+    ProviderRefund,
+)
 from domain.errors import AcademyError, AnsweredFaultError, BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.payments import NewPayment, NewRefund, PaymentState, ProviderDispute, ProviderPayment, ProviderRefund
 from gateways.payments.razorpay_objects import (
     ORDER_KEY,
     PROVIDER,

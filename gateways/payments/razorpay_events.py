@@ -5,7 +5,7 @@ https://razorpay.com/docs/webhooks/payloads: `event`, `created_at`, and the obje
 
 import msgspec
 
-from domain.payments import ProviderEvent
+from domain.billing.payments import ProviderEvent
 from gateways.payments.razorpay_objects import (
     PROVIDER,
     Dispute,

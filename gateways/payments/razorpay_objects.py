@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.payments import (
+from domain.billing.payments import (
     DisputeState,
     PaymentState,
     ProviderDispute,

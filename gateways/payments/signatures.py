@@ -11,7 +11,7 @@ from hashlib import sha256
 import msgspec
 from stripe import SignatureVerificationError, WebhookSignature
 
-from domain.payments import ProviderEvent
+from domain.billing.payments import ProviderEvent
 from gateways.payments.razorpay_events import Told, decode_told, event_of
 from gateways.payments.stripe_objects import (
     PROVIDER,

@@ -9,8 +9,8 @@ import httpx
 import msgspec
 import stripe
 
+from domain.billing.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
 from domain.errors import AcademyError, AnsweredFaultError, BusinessRefusalError, OutageError, UnknownOutcomeError
-from domain.payments import NewPayment, NewRefund, ProviderDispute, ProviderPayment, ProviderRefund
 from gateways.payments.stripe_objects import (
     ORDER_KEY,
     PROVIDER,

@@ -19,7 +19,10 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.dispute import DisputeInput
+from domain.billing.dispute import DisputeInput
+from domain.billing.payments import ProviderDispute, ProviderPayment, ProviderRefund
+from domain.billing.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, PurchaseInput, PurchasePolicy
+from domain.billing.refund import RefundInput
 from domain.errors import AcademyError, OutageError
 from domain.identifiers import (
     dispute_workflow_id,
@@ -29,9 +32,6 @@ from domain.identifiers import (
     purchase_workflow_id,
     refund_workflow_id,
 )
-from domain.payments import ProviderDispute, ProviderPayment, ProviderRefund
-from domain.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, PurchaseInput, PurchasePolicy
-from domain.refund import RefundInput
 from domain.stories import (
     CHECKOUT_UPDATE,
     DISPUTE_SIGNAL,

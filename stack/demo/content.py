@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from domain.roles import Role
+from domain.identity.roles import Role
 
 HERE = Path(__file__).parent
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from domain.identifiers import new_id
-from domain.roles import Role
+from domain.identity.roles import Role
 from tests.chaos.academy import Academy
 
 PAUSE_SECONDS = 0.25

@@ -14,10 +14,10 @@ from litestar import Litestar
 from api.app import create_app
 from api.identity.passwords import hash_password
 from bootstrap import Services, open_services
-from db.queries.identity import open_session
+from db.queries.identity.accounts import open_session
 from db.sql import fetch
 from domain.identifiers import new_id
-from domain.roles import Role
+from domain.identity.roles import Role
 from stack.embedded import EmbeddedStack
 
 PASSWORD = "a few unrelated words"

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from domain.billing.payments import NewPayment, ProviderEvent, ProviderPayment
 from domain.identifiers import charge_key, new_id
-from domain.payments import NewPayment, ProviderEvent, ProviderPayment
 from gateways.payments.signatures import PayloadError, SignatureError, verify_stripe
 from gateways.payments.stripe import StripePayments
 from stack.process import accepts_connections

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from api.access import PUBLIC, require_declared_access, requires
 from api.app import create_app, openapi_document
-from api.docs import METHODS
-from api.problem_table import PROBLEMS
+from api.http.problem_table import PROBLEMS
+from api.operations.docs import METHODS
 from settings import load_settings
 
 

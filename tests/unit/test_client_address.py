@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.client_address import caller_of, counted_as, networks_of
+from api.http.client_address import caller_of, counted_as, networks_of
 from settings import SettingsError, load_settings
 
 TRUSTED = networks_of("10.0.0.0/8, fd00::/8")

@@ -16,11 +16,11 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.delivery import EventDelivery
 from bootstrap import Services, connect_temporal
-from db.queries.placing import PlaceOrder, place_order
+from db.queries.billing.placing import PlaceOrder, place_order
 from db.sql import as_json, fetch
+from domain.billing.payments import NewPayment, ProviderPayment
+from domain.billing.purchase import Billing, CheckoutAnswer, OrderRef, PurchasePolicy
 from domain.identifiers import new_id, purchase_workflow_id
-from domain.payments import NewPayment, ProviderPayment
-from domain.purchase import Billing, CheckoutAnswer, OrderRef, PurchasePolicy
 from domain.stories import TaskQueue
 from gateways.temporal.stories import Stories
 from tests.integration.conftest import NewPerson, app, client, new_person, services

@@ -23,9 +23,11 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 import workflows.profiles
 from bootstrap import connect_temporal, end_process, open_services
-from db.queries.email_links import queue_verification
+from db.queries.identity.email_links import queue_verification
 from db.sql import fetch
-from domain.dispute import EVIDENCE_ALARM
+from domain.billing.dispute import EVIDENCE_ALARM
+from domain.billing.payments import ProviderEvent
+from domain.billing.purchase import PurchasePolicy
 from domain.identifiers import (
     dispute_workflow_id,
     late_payment_workflow_id,
@@ -35,11 +37,9 @@ from domain.identifiers import (
     purchase_workflow_id,
     refund_workflow_id,
 )
-from domain.payments import ProviderEvent
-from domain.purchase import PurchasePolicy
-from domain.roles import Role
+from domain.identity.roles import Role
+from domain.messaging.telling import Channel
 from domain.stories import PAYMENT_SIGNAL, REFUND_SIGNAL, Story, TaskQueue
-from domain.telling import Channel
 from gateways.payments.razorpay_objects import Payment, payment_of
 from gateways.temporal.codec import EncryptionCodec
 from settings import Settings
@@ -47,7 +47,7 @@ from stack.embedded import EmbeddedStack
 from stack.postgres import remove_data
 from tests.conftest import settings_for_tests
 from tests.integration.conftest import Person
-from tests.integration.phones import communication_to, quiet_for_seconds, with_device, with_phone
+from tests.integration.messaging.phones import communication_to, quiet_for_seconds, with_device, with_phone
 from tests.workflow.commands import COMMANDS_FILE, all_commands
 from tests.workflow.conftest import Academy, Bought, eventually, one, running
 from worker import workflow_runner

@@ -5,13 +5,13 @@ from typing import Any
 import httpx
 from litestar import Litestar
 
-from db.queries.preferences import opt_out
+from db.queries.messaging.preferences import opt_out
 from db.sql import fetch
 from domain.identifiers import new_id
-from domain.roles import Role
-from domain.telling import Category, Channel
+from domain.identity.roles import Role
+from domain.messaging.telling import Category, Channel
 from tests.integration.conftest import Person, bearer, token_of
-from tests.integration.phones import Phones, quiet_for_seconds, with_phone
+from tests.integration.messaging.phones import Phones, quiet_for_seconds, with_phone
 from tests.workflow.conftest import Academy, eventually, one
 
 PATH = "/api/v1/communications"

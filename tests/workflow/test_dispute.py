@@ -9,10 +9,10 @@ from temporalio.client import WorkflowHandle
 
 from activities.sweeps import Sweeps
 from db.sql import fetch
-from domain.delivery import Destination
-from domain.dispute import EVIDENCE_ALARM
+from domain.billing.dispute import EVIDENCE_ALARM
+from domain.billing.payments import DisputeState, ProviderDispute, ProviderEvent
 from domain.identifiers import dispute_workflow_id, new_id, refund_workflow_id
-from domain.payments import DisputeState, ProviderDispute, ProviderEvent
+from domain.messaging.delivery import Destination
 from tests.workflow.conftest import PATIENCE, Academy, Bought, eventually, one
 
 

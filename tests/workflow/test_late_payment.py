@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from db.queries.settlement import settle
+from db.queries.billing.settlement import settle
 from db.sql import fetch
+from domain.billing.payments import PaymentState, ProviderEvent, ProviderPayment
+from domain.billing.purchase import OrderStatus
+from domain.billing.refund import RefundStatus
 from domain.identifiers import late_payment_workflow_id, new_id, refund_workflow_id
-from domain.payments import PaymentState, ProviderEvent, ProviderPayment
-from domain.purchase import OrderStatus
-from domain.refund import RefundStatus
 from tests.workflow.conftest import Academy, Bought, one
 
 

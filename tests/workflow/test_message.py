@@ -3,7 +3,7 @@
 import httpx
 from temporalio.client import WorkflowExecutionStatus
 
-from db.queries.email_links import queue_verification
+from db.queries.identity.email_links import queue_verification
 from db.sql import fetch
 from domain.identifiers import message_workflow_id
 from tests.integration.conftest import Person

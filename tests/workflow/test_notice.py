@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest_asyncio
 from temporalio.client import WorkflowExecutionStatus
 
-from db.queries.notices import mark_accepted
-from db.queries.receipts import keep_receipts
+from db.queries.messaging.notices import mark_accepted
+from db.queries.messaging.receipts import keep_receipts
 from db.sql import fetch
 from domain.identifiers import new_id, notice_workflow_id
-from domain.receipts import Delivery, Receipt
-from domain.telling import Channel
+from domain.messaging.receipts import Delivery, Receipt
+from domain.messaging.telling import Channel
 from tests.integration.conftest import Person
-from tests.integration.phones import (
+from tests.integration.messaging.phones import (
     Phones,
     communication_to,
     message,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from db.sql import fetch
-from domain.purchase import OrderStatus, Refusal
+from domain.billing.purchase import OrderStatus, Refusal
 from domain.stories import StoryClosedError
 from tests.workflow.conftest import PATIENCE, Academy, Bought, one
 

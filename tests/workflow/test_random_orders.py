@@ -19,14 +19,14 @@ from temporalio.client import Client
 
 from activities.sweeps import Sweeps
 from bootstrap import Services
-from db.queries.refund_requests import RefundWish, request_refund
+from db.queries.billing.refund_requests import RefundWish, request_refund
 from db.sql import fetch
+from domain.billing.money import from_minor
+from domain.billing.payments import ProviderDispute, ProviderEvent, ProviderPayment, ProviderRefund
+from domain.billing.purchase import OrderStatus, PurchasePolicy, Refusal
+from domain.billing.refund_policy import RefundPolicy
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import new_id, purchase_workflow_id
-from domain.money import from_minor
-from domain.payments import ProviderDispute, ProviderEvent, ProviderPayment, ProviderRefund
-from domain.purchase import OrderStatus, PurchasePolicy, Refusal
-from domain.refund_policy import RefundPolicy
 from domain.stories import StoryTimeoutError
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import PATIENCE, Academy, Bought, one, running

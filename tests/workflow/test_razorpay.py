@@ -11,13 +11,13 @@ from temporalio.client import Client, WorkflowFailureError
 from activities.delivery import EventDelivery
 from activities.sweeps import Sweeps
 from bootstrap import Services
-from db.queries.provider_events import with_order
+from db.queries.billing.provider_events import with_order
 from db.sql import fetch
-from domain.delivery import Destination
+from domain.billing.payments import PaymentState, ProviderEvent, ProviderPayment
+from domain.billing.purchase import OrderStatus, PurchasePolicy
+from domain.billing.refund import RefundStatus
 from domain.identifiers import late_payment_workflow_id, new_id, refund_workflow_id
-from domain.payments import PaymentState, ProviderEvent, ProviderPayment
-from domain.purchase import OrderStatus, PurchasePolicy
-from domain.refund import RefundStatus
+from domain.messaging.delivery import Destination
 from gateways.payments.razorpay_objects import Payment, payment_of
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import Academy, Bought, eventually, one, running

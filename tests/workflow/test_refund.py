@@ -7,9 +7,9 @@ from temporalio.client import WorkflowHandle
 
 from activities.sweeps import Sweeps
 from db.sql import fetch
+from domain.billing.purchase import OrderStatus
+from domain.billing.refund import RefundStatus
 from domain.identifiers import refund_workflow_id
-from domain.purchase import OrderStatus
-from domain.refund import RefundStatus
 from tests.workflow.conftest import Academy, Bought, eventually, one
 
 

@@ -19,10 +19,10 @@ from temporalio.exceptions import ApplicationError
 import workflows.profiles
 from bootstrap import Services
 from db.sql import fetch
+from domain.billing.payments import ProviderEvent
+from domain.billing.purchase import OrderRef, OrderStatus, PurchasePolicy, Refusal
 from domain.errors import BusinessRefusalError
 from domain.identifiers import late_payment_workflow_id, purchase_workflow_id
-from domain.payments import ProviderEvent
-from domain.purchase import OrderRef, OrderStatus, PurchasePolicy, Refusal
 from gateways.payments.razorpay_objects import Payment, payment_of
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running

@@ -7,7 +7,7 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from bootstrap import Services
-from domain.purchase import OrderStatus, PurchasePolicy
+from domain.billing.purchase import OrderStatus, PurchasePolicy
 from domain.stories import Attribute
 from gateways.temporal.converter import data_converter
 from stack.temporal import program
