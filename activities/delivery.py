@@ -1,12 +1,14 @@
 """Bringing provider events to the stories that they concern: used by the webhook, the relay and the reconciliation."""
 
+import contextlib
 import logging
 
 from db.queries.billing.disputes import adopt_dispute
-from db.queries.billing.provider_events import facts_about, mark_event, read_event, refund_id_of
+from db.queries.billing.provider_events import facts_about, mark_event, read_event, refund_of
 from db.queries.billing.purchases import read_order_ref
 from db.queries.billing.refunds import adopt_refund
-from domain.billing.payments import PaymentState, ProviderEvent
+from db.queries.billing.returned_refunds import return_refund
+from domain.billing.payments import PaymentState, ProviderEvent, ProviderRefund
 from domain.messaging.delivery import Destination, destination_of
 from domain.stories import StoryClosedError
 from gateways.temporal.stories import Stories
@@ -39,19 +41,47 @@ class EventDelivery:
         destination = destination_of(event, await facts_about(event))
         if event.payment is not None:
             await self._deliver_payment(event, destination)
-        elif destination is Destination.REFUND:
-            refund_id = await refund_id_of(event)
-            if refund_id is not None:
-                await self._stories.tell_refund(refund_id, event.refund)
-        elif destination is Destination.FOREIGN_REFUND and event.refund is not None:
-            refund_id = await adopt_refund(event.refund)
-            if refund_id is not None:
-                await self._stories.tell_refund(refund_id, event.refund)
+        elif event.refund is not None:
+            return await self._deliver_refund(event, event.refund, destination)
         elif destination is Destination.DISPUTE and event.dispute is not None:
             dispute_id = await adopt_dispute(event.dispute)
             if dispute_id is not None:
                 await self._stories.tell_dispute(dispute_id, event.dispute)
         return destination
+
+    async def _deliver_refund(
+        self, event: ProviderEvent, refund: ProviderRefund, destination: Destination
+    ) -> Destination:
+        if destination is Destination.RETURNED_REFUND:
+            await self._deliver_return(event)
+            return destination
+        ours = None
+        if destination is Destination.REFUND:
+            ours = await refund_of(event)
+        elif destination is Destination.FOREIGN_REFUND:
+            ours = await adopt_refund(refund)
+        if ours is None:
+            return destination
+        try:
+            await self._stories.tell_refund(ours, refund)
+        except StoryClosedError:
+            # It ended between our look and our signal. What its row says now decides; a row that waits for a story
+            # that is over is for a person.
+            now = destination_of(event, await facts_about(event))
+            if now is Destination.RETURNED_REFUND:
+                await self._deliver_return(event)
+            return Destination.UNMATCHED if now is Destination.REFUND else now
+        return destination
+
+    async def _deliver_return(self, event: ProviderEvent) -> None:
+        refund = await refund_of(event)
+        if refund is None:
+            return
+        owed = await return_refund(refund.refund_id)
+        log.error("alarm: a payer's bank sent a refund back", extra={"refund_id": refund.refund_id})
+        if owed is not None:
+            with contextlib.suppress(StoryClosedError):  # news doubled: what was owed has its end already
+                await self._stories.tell_refund(owed, None)
 
     async def _deliver_payment(self, event: ProviderEvent, destination: Destination) -> None:
         payment = event.payment

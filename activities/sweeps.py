@@ -14,6 +14,7 @@ from db.queries.messaging.messages import messages_without_story
 from db.queries.messaging.notices import notices_without_story
 from domain.billing.payments import PaymentState, ProviderEvent, RefundState
 from domain.messaging.delivery import Destination, destination_of
+from domain.stories import StoryClosedError
 from gateways.payments.protocol import PaymentProvider
 from gateways.temporal.stories import Stories
 
@@ -62,8 +63,14 @@ class Sweeps:
             await self._stories.ensure_purchase(order)
             activity.heartbeat()
         refunds = await refunds_without_submission(NEVER_STARTED_FOR, BATCH)
-        for refund_id in refunds:
-            await self._stories.tell_refund(refund_id, None)
+        for refund in refunds:
+            try:
+                await self._stories.tell_refund(refund, None)
+            except StoryClosedError:
+                activity.logger.error(
+                    "alarm: a refund waits whose story has ended",
+                    extra={"refund_id": refund.refund_id},
+                )
             activity.heartbeat()
         messages = await messages_without_story(NEVER_STARTED_FOR, BATCH)
         for message_id in messages:

@@ -17,6 +17,7 @@ from domain.billing.payments import DisputeState, ProviderDispute
 from domain.stories import DISPUTE_SIGNAL, Story
 from workflows.profiles import DATABASE, PAYMENT
 from workflows.repair import WaitsForPerson
+from workflows.settling import start_notices, tell
 from workflows.steps import OutageLastedError, RefusedError, run_once, run_step, show_state
 
 with workflow.unsafe.imports_passed_through():
@@ -55,6 +56,8 @@ class DisputeStory(WaitsForPerson):
             await self._sleep_until_news(pause)
             pause = min(2 * pause, longest)
         workflow.set_current_details("")
+        await start_notices(followed.notice_ids)
+        await tell(self, followed.message_ids)
         show_state(followed.state)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return followed.state

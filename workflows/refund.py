@@ -31,7 +31,10 @@ SUBMIT = "submit_refund"
 FAILED = "refund_failed"
 """The provider took the refund, and failed it later."""
 
-MAY_BE_GIVEN_UP = (SUBMIT, FAILED)
+RETURNED = "refund_returned"
+"""The payer's bank sent the refund back that this one replaces: the way that it took is closed."""
+
+MAY_BE_GIVEN_UP = (SUBMIT, FAILED, RETURNED)
 """Where a person may decide that the money does not go back this way."""
 
 
@@ -58,6 +61,8 @@ class RefundStory(WaitsForPerson):
     async def run(self, refund: RefundInput) -> RefundStatus:
         """`succeeded`, or `failed` when a person gave it up: by itself a refund waits rather than end otherwise."""
         try:
+            if refund.is_repayment and not self._is_made:
+                await self._ask(RETURNED)
             await self._make()
             await self._record()
             status = RefundStatus.SUCCEEDED
@@ -151,5 +156,5 @@ class RefundStory(WaitsForPerson):
         self._news.append(refund)
         if refund.state is not RefundState.FAILED:
             self._is_made = True
-            if self._waiting_step == SUBMIT:
+            if self._waiting_step in (SUBMIT, RETURNED):
                 self.decide(Repair.RETRY)

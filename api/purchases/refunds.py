@@ -26,7 +26,7 @@ from db.queries.billing.purchases import Purchase, read_purchase
 from db.queries.billing.refund_requests import RefundRow, RefundWish, list_refund_rows, read_refund_row, request_refund
 from db.queries.idempotency import resource_of_key
 from domain.billing.money import to_minor
-from domain.billing.refund import RefundReason, RefundStatus
+from domain.billing.refund import RefundReason, RefundRef, RefundStatus
 from domain.billing.refund_policy import RefundPolicy, RefundRefusal
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import refund_workflow_id
@@ -46,7 +46,8 @@ class RefundRequest(ApiStruct, forbid_unknown_fields=True):
 
 class RefundView(ApiStruct):
     """A refund. `endAccess` says that access ends although only a part goes back; `note` is for those with the
-    permission `refunds`, `workflowId` for operators."""
+    permission `refunds`, `workflowId` for operators. One that is `returned` had succeeded, and the payer's bank sent it
+    back: another one `replaces` it."""
 
     id: str
     purchase_id: str
@@ -58,6 +59,7 @@ class RefundView(ApiStruct):
     note: str | None
     created_at: datetime
     succeeded_at: datetime | None
+    replaces: str | None
     workflow_id: str
 
 
@@ -193,7 +195,7 @@ async def _granted(wish: RefundWish, services: Services) -> str:
             raise refusal
         return joined
     try:
-        await services.stories.tell_refund(refund_id, None)
+        await services.stories.tell_refund(RefundRef(refund_id), None)
     except OutageError:
         log.warning("refund_left_to_the_relay", refund_id=refund_id)
     return refund_id
@@ -218,5 +220,6 @@ def _view_of(row: RefundRow, subject: Subject) -> RefundView:
         note=row.note if Permission.REFUNDS in subject.permissions else None,
         created_at=row.created_at,
         succeeded_at=row.succeeded_at,
+        replaces=row.replaces,
         workflow_id=refund_workflow_id(row.id),
     )

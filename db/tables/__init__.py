@@ -5,7 +5,7 @@ from piccolo.table import Table
 from db.tables.access import Entitlement
 from db.tables.certificates import CourseCertificate
 from db.tables.courses import CatalogGeneration, Course, CourseLesson, CourseModule, CoursePrice, CourseQuiz
-from db.tables.disputes import Dispute
+from db.tables.disputes import CreditNote, Dispute
 from db.tables.identity import (
     AuthSession,
     Clinic,
@@ -21,7 +21,6 @@ from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.messaging import Communication, Device, MessagePreference, MessageReceipt
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
 from db.tables.sales import (
-    CreditNote,
     IdempotencyKey,
     Invoice,
     InvoiceCounter,
@@ -64,9 +63,9 @@ TABLES: list[type[Table]] = [
     Invoice,
     InvoiceLine,
     Refund,
-    CreditNote,
     InvoiceCounter,
     Dispute,
+    CreditNote,
     LedgerAccount,
     LedgerPosting,
     LedgerEntry,

@@ -1,12 +1,12 @@
-"""What payers' banks ask back."""
+"""What payers' banks ask back, and the notes that take back an invoice."""
 
 from piccolo.columns import BigInt
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from db.columns import created_now, moment, money, optional_moment, optional_text, primary_key, reference, text
+from db.columns import created_now, json, moment, money, optional_moment, optional_text, primary_key, reference, text
 from db.engine import DB
-from db.tables.sales import Order, Payment
+from db.tables.sales import Invoice, Order, Payment, Refund
 
 
 class Dispute(Table, tablename="disputes", db=DB):
@@ -32,3 +32,26 @@ class Dispute(Table, tablename="disputes", db=DB):
 
     disputes_provider_dispute_key = Unique([provider, provider_dispute_id])
     disputes_amount_check = Check(amount_minor > 0)
+
+
+class CreditNote(Table, tablename="credit_notes", db=DB):
+    """What a refund or a lost dispute takes back of an invoice; `lines` are `domain.billing.invoice.DocumentLine`."""
+
+    id = primary_key()
+    invoice_id = reference(Invoice)
+    refund_id = reference(Refund, null=True)
+    dispute_id = reference(Dispute, null=True)
+    number = text(unique=True)
+    currency = text()
+    net = money()
+    tax = money()
+    total = money()
+    lines = json()
+    issued_at = moment()
+    created_at = created_now()
+
+    credit_notes_refund_key = Unique([refund_id])
+    credit_notes_dispute_key = Unique([dispute_id])
+    credit_notes_source_check = Check("num_nonnulls(refund_id, dispute_id) = 1")
+    credit_notes_number_check = Check("length(number) <= 16")
+    credit_notes_total_check = Check("net + tax = total")

@@ -141,7 +141,10 @@ class Refund(Table, tablename="refunds", db=DB):
     """Why, in the words of who wished for it; never in a log."""
     created_at = created_now()
     succeeded_at = optional_moment()
+    replaces = reference("self", null=True)
+    """The refund that the bank sent back, whose money this one owes its payer."""
 
+    refunds_replaces_key = Unique([replaces])
     refunds_provider_refund_key = Unique([provider, provider_refund_id])
     refunds_amount_check = Check(amount_minor > 0)
 
@@ -156,23 +159,3 @@ class InvoiceCounter(Table, tablename="invoice_counters", db=DB):
 
     invoice_counters_series_year_key = Unique([series, financial_year])
     invoice_counters_serial_check = Check("last_serial BETWEEN 1 AND 9999999")
-
-
-class CreditNote(Table, tablename="credit_notes", db=DB):
-    """What a refund takes back of an invoice; `lines` are `domain.billing.invoice.DocumentLine`."""
-
-    id = primary_key()
-    invoice_id = reference(Invoice)
-    refund_id = reference(Refund)
-    number = text(unique=True)
-    currency = text()
-    net = money()
-    tax = money()
-    total = money()
-    lines = json()
-    issued_at = moment()
-    created_at = created_now()
-
-    credit_notes_refund_key = Unique([refund_id])
-    credit_notes_number_check = Check("length(number) <= 16")
-    credit_notes_total_check = Check("net + tax = total")

@@ -38,6 +38,10 @@ class DisputeFollowed(msgspec.Struct, frozen=True, rename="camel"):
 
     state: DisputeState
     evidence_due_by: datetime | None = None
+    message_ids: tuple[str, ...] = ()
+    """E-mails that tell the buyer how it ended, for this story to send."""
+    notice_ids: tuple[str, ...] = ()
+    """The same over other channels: each is told by a story of its own."""
 
 
 class DisputeAttentionInput(msgspec.Struct, frozen=True, rename="camel"):

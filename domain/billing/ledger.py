@@ -28,6 +28,8 @@ class Account(StrEnum):
     """Liability: money taken for which nobody was enrolled, owed back to its payer."""
     DISPUTED_FUNDS = "disputed_funds"
     """Asset: what a payer's bank holds until it has decided a dispute."""
+    REFUNDS_PAYABLE = "refunds_payable"
+    """Liability: refunds that the payer's bank sent back, still owed to the payer."""
     CHARGEBACK_LOSSES = "chargeback_losses"
     """Expense: what went back beyond what was paid, by a refund and a chargeback of the same money."""
 
@@ -96,6 +98,29 @@ def refund(
 ) -> Posting:
     """Give back `amount` of a payment whose first posting was `booked`; see `_give_back`."""
     return post(f"refund:{refund_id}", _give_back(amount, currency, booked, reversed_before, Account.PROVIDER_CLEARING))
+
+
+def returned_refund(refund_id: str, amount: Decimal, owed: Decimal, currency: str) -> Posting:
+    """The payer's bank sent a refund back: `owed` is what the payer did not get otherwise, too."""
+    return post(
+        f"refund:{refund_id}:returned",
+        [
+            Entry(Account.PROVIDER_CLEARING, amount, currency),
+            Entry(Account.REFUNDS_PAYABLE, -owed, currency),
+            Entry(Account.CHARGEBACK_LOSSES, owed - amount, currency),
+        ],
+    )
+
+
+def repaid_refund(refund_id: str, amount: Decimal, currency: str) -> Posting:
+    """What was owed since a returned refund has reached its payer; the sale was reversed by the first one."""
+    return post(
+        f"refund:{refund_id}",
+        [
+            Entry(Account.REFUNDS_PAYABLE, amount, currency),
+            Entry(Account.PROVIDER_CLEARING, -amount, currency),
+        ],
+    )
 
 
 def dispute_hold(dispute_id: str, amount: Decimal, currency: str) -> Posting:

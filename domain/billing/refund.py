@@ -15,6 +15,8 @@ class RefundStatus(StrEnum):
     SUBMITTED = "submitted"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    RETURNED = "returned"
+    """It succeeded, and the payer's bank sent it back: another refund row carries what is owed."""
     NEEDS_ATTENTION = "needs_attention"
     """Shown, never stored: the row keeps the stage it stands at, beside what it waits for."""
 
@@ -35,12 +37,22 @@ class RefundReason(StrEnum):
     """Made by a person at the provider's own dashboard; we only follow."""
 
 
+class RefundRef(msgspec.Struct, frozen=True, rename="camel"):
+    """A refund's row, as whoever starts its story needs it."""
+
+    refund_id: str
+    is_repayment: bool = False
+    """It pays again what the payer's bank sent back."""
+
+
 class RefundInput(msgspec.Struct, frozen=True, rename="camel"):
     """What starts `refund/{refundId}`; the rest stands in its row."""
 
     refund_id: str
     first_poll_seconds: int
     longest_poll_seconds: int = 15 * 60
+    is_repayment: bool = False
+    """The way that the money went was closed, so a person decides first whether it is tried again."""
 
 
 class RefundDetails(msgspec.Struct, frozen=True, rename="camel"):

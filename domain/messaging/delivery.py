@@ -14,6 +14,7 @@ from domain.billing.payments import (
     ProviderRefund,
     RefundState,
 )
+from domain.billing.refund import RefundStatus
 
 
 class Destination(StrEnum):
@@ -27,6 +28,8 @@ class Destination(StrEnum):
     """Signal the refund's story, or start it."""
     FOREIGN_REFUND = "foreign_refund"
     """A refund made at the provider's dashboard: adopt it, then start its story."""
+    RETURNED_REFUND = "returned_refund"
+    """A refund that had succeeded came back: write it down, then start the story of what is owed."""
     DISPUTE = "dispute"
     """Write the dispute down if it is new, then signal its story, or start it."""
     NOTHING = "nothing"
@@ -43,8 +46,10 @@ class KnownFacts(msgspec.Struct, frozen=True, kw_only=True):
     order_is_paid: bool = False
     """Whether a payment has enrolled somebody."""
     payment_is_recorded: bool = False
-    refund_exists: bool = False
-    refund_is_done: bool = False
+    refund_status: RefundStatus | None = None
+    """Where our row of the refund stands; `None` when there is none."""
+    refund_is_the_same: bool = False
+    """Our row's refund at the provider is the one that is spoken of, and no earlier or second one for the same row."""
     dispute_is_known: bool = False
     """Our row says the same already: the state, the money taken, the time for evidence."""
     dispute_end: DisputeState | None = None
@@ -79,14 +84,21 @@ def _payment_destination(payment: ProviderPayment, known: KnownFacts) -> Destina
 
 def _refund_destination(refund: ProviderRefund, known: KnownFacts) -> Destination:
     has_failed = refund.state is RefundState.FAILED
-    if known.refund_exists and not known.refund_is_done:
-        return Destination.REFUND
-    if known.refund_exists:
-        # A bank may send a refund back days later: nobody has the money then, so a person has to look.
-        return Destination.UNMATCHED if has_failed else Destination.NOTHING
-    if refund.refund_id is None and known.payment_is_recorded:
-        return Destination.NOTHING if has_failed else Destination.FOREIGN_REFUND
-    return Destination.UNMATCHED
+    match known.refund_status:
+        case None if refund.refund_id is None and known.payment_is_recorded:
+            return Destination.NOTHING if has_failed else Destination.FOREIGN_REFUND
+        case None:
+            return Destination.UNMATCHED
+        case RefundStatus.SUCCEEDED if known.refund_is_the_same:
+            # A bank may send a refund back days later: nobody has the money then.
+            return Destination.RETURNED_REFUND if has_failed else Destination.NOTHING
+        case RefundStatus.RETURNED if known.refund_is_the_same:
+            return Destination.NOTHING
+        case RefundStatus.SUCCEEDED | RefundStatus.RETURNED | RefundStatus.FAILED:
+            # The money went a second time, or although a person gave the refund up.
+            return Destination.UNMATCHED if refund.state is RefundState.SUCCEEDED else Destination.NOTHING
+        case _:
+            return Destination.REFUND
 
 
 def _dispute_destination(dispute: ProviderDispute, known: KnownFacts) -> Destination:

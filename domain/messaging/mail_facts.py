@@ -66,6 +66,17 @@ class RefundFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the access that this purchase gave has ended (a part refund leaves it)."""
 
 
+class DisputeLostFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a buyer is told whose bank took the payment back; `amount` in `currency`."""
+
+    order_id: str
+    course_title: str
+    course_slug: str
+    amount: Decimal
+    currency: str
+    lost_at: datetime
+
+
 class LinkFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A link that its reader asked for."""
 
@@ -93,4 +104,4 @@ class CommunicationFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Filled in when the mail is written; empty for transactional mail."""
 
 
-MailFacts = EnrollmentFacts | RefundFacts | LinkFacts | PasswordChangedFacts | CommunicationFacts
+MailFacts = EnrollmentFacts | RefundFacts | DisputeLostFacts | LinkFacts | PasswordChangedFacts | CommunicationFacts

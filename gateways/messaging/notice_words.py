@@ -24,6 +24,19 @@ ENROLLMENT = {
     "hi": _Words("{course} में आपका स्वागत है", "“{course}” में आपका नामांकन हो गया है। आप अभी शुरू कर सकते हैं।"),
 }
 
+DISPUTE_LOST = {
+    "en": _Words(
+        "Your access to {course} has ended",
+        "Your bank took the payment for “{course}” back, so the access that it paid for has ended.",
+    ),
+    "hi": _Words(
+        "{course} तक आपकी पहुँच समाप्त हो गई है",
+        "आपके बैंक ने “{course}” का भुगतान वापस ले लिया है, इसलिए उससे मिली पहुँच समाप्त हो गई है।",
+    ),
+}
+
+COURSE_WORDS = {"enrollment-confirmation": ENROLLMENT, "dispute-lost": DISPUTE_LOST}
+
 
 def notice_of(row: NoticeRow, public_base_url: str) -> Notice:
     """Word a message. Raises `BusinessRefusalError` when there is no point in it any more."""
@@ -33,12 +46,12 @@ def notice_of(row: NoticeRow, public_base_url: str) -> Notice:
     language = language_of(row.locale)
     url = ""
     parameters: tuple[str, ...]
-    if row.template == "enrollment-confirmation":
-        if facts["has_ended"]:
+    if row.template in COURSE_WORDS:
+        if facts.get("has_ended"):
             raise BusinessRefusalError("access_ended")
         course = one_line(str(facts["course"]))
         url = f"{public_base_url.rstrip('/')}/courses/{facts['course_slug']}"
-        title, body = (words.format(course=course) for words in ENROLLMENT[language])
+        title, body = (words.format(course=course) for words in COURSE_WORDS[row.template][language])
         parameters = (one_line(row.name), course, url)
     else:
         title, body = one_line(str(facts["title"])), one_line(str(facts["body"]))

@@ -17,6 +17,7 @@ from domain.billing.seller import Seller
 from domain.identity.email_links import LINK_LIFE, LinkPurpose
 from domain.messaging.mail_facts import (
     CommunicationFacts,
+    DisputeLostFacts,
     EnrollmentFacts,
     LinkFacts,
     MailFacts,
@@ -88,6 +89,9 @@ def render(facts: MailFacts, reader: Reader, *, public_base_url: str, seller: Se
     if isinstance(facts, EnrollmentFacts):
         words |= _enrollment_words(facts, reader, language)
         return _filled("enrollment-confirmation", words, *_syllabus(facts.modules, language))
+    if isinstance(facts, DisputeLostFacts):
+        lost = day(local_day(facts.lost_at, reader.time_zone), language)
+        return _filled("dispute-lost", words | {"amount": money(facts.amount, facts.currency), "lost": lost})
     return _filled("refund-confirmation", words | _refund_words(facts, reader, language))
 
 

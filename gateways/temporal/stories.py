@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.billing.dispute import DisputeInput
 from domain.billing.payments import ProviderDispute, ProviderPayment, ProviderRefund
 from domain.billing.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, PurchaseInput, PurchasePolicy
-from domain.billing.refund import RefundInput
+from domain.billing.refund import RefundInput, RefundRef
 from domain.errors import AcademyError, OutageError
 from domain.identifiers import (
     dispute_workflow_id,
@@ -124,12 +124,19 @@ class Stories:
             search_attributes=_order_attributes("late-payment", "settling", order),
         )
 
-    async def tell_refund(self, refund_id: str, refund: ProviderRefund | None) -> None:
-        """Start a refund's story, or signal it while it runs; `refund` is the provider's news of it, if any."""
+    async def tell_refund(self, ours: RefundRef, refund: ProviderRefund | None) -> None:
+        """Start a refund's story, or signal it while it runs; `refund` is the provider's news of it, if any.
+
+        Raises `StoryClosedError` when it came to its end before: nobody follows the news then.
+        """
+        policy = self._policy
         await self._start(
             Story.REFUND,
-            RefundInput(refund_id, self._policy.first_poll_seconds, self._policy.longest_poll_seconds),
-            id=refund_workflow_id(refund_id),
+            RefundInput(
+                ours.refund_id, policy.first_poll_seconds, policy.longest_poll_seconds, is_repayment=ours.is_repayment
+            ),
+            may_have_ended=False,
+            id=refund_workflow_id(ours.refund_id),
             task_queue=TaskQueue.CORE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=UNLESS_COMPLETED,
@@ -182,11 +189,12 @@ class Stories:
             search_attributes=notice_attributes(),
         )
 
-    async def _start(self, story: Story, argument: Any, **options: Any) -> None:
+    async def _start(self, story: Story, argument: Any, *, may_have_ended: bool = True, **options: Any) -> None:
         try:
             await self._client.start_workflow(story, argument, rpc_timeout=RPC_TIMEOUT, **options)
         except WorkflowAlreadyStartedError:
-            return
+            if not may_have_ended:
+                raise StoryClosedError from None
         except (RPCError, RuntimeError) as error:
             raise _in_our_words(error) from None
 

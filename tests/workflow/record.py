@@ -160,7 +160,7 @@ class Recorder:
         """Won; lost by a webhook's news; alarmed, answered, and lost by asking."""
         for name, due_in, steps in (
             ("dispute-won", None, ("win",)),
-            ("dispute-lost", None, ("respond", "lose")),
+            ("dispute-lost-and-told", None, ("respond", "lose")),
             ("dispute-alarmed", EVIDENCE_ALARM.total_seconds() + 4, ("respond", "lose")),
         ):
             bought = await self.bought()
@@ -184,6 +184,25 @@ class Recorder:
         dispute = await self.open.services.providers["stripe"].read_dispute(provider_dispute_id)
         event = ProviderEvent(provider="stripe", event_id=new_id(), event_type="recorded", dispute=dispute)
         await self.open.services.delivery.deliver(event)
+
+    async def returned_refunds(self) -> None:
+        """The payer's bank sends a refund back: paid again, and given up."""
+        for repair in ("retry", "give_up"):
+            bought = await self.bought()
+            await self.open.at_provider(f"pay/{bought.payment_id}", amount=100)
+            await bought.handle.result()
+            await (await self.refund_of(bought)).result()
+            row = await one("SELECT provider_refund_id AS id FROM refunds WHERE order_id = $1", bought.order.order_id)
+            await self.open.at_provider(f"refunds/{row['id']}/fail")
+            news = await self.open.services.providers["stripe"].read_refund(row["id"])
+            event = ProviderEvent(provider="stripe", event_id=new_id(), event_type="recorded", refund=news)
+            await self.open.services.delivery.deliver(event)
+            owed = await eventually(
+                "SELECT id FROM refunds WHERE order_id = $1 AND attention = 'refund_returned'", bought.order.order_id
+            )
+            story = self.open.services.temporal.get_workflow_handle(refund_workflow_id(owed["id"]))
+            await story.execute_update(repair)
+            await self.keep(f"refund-returned-then-{'retried' if repair == 'retry' else 'given-up'}", story)
 
     async def disputed_refunds(self) -> None:
         """A refund of a disputed payment is refused: given up when the dispute is lost, retried when it is won."""
@@ -370,6 +389,7 @@ async def play(recorder: Recorder) -> None:
         recorder.authorised_late,
         recorder.disputes,
         recorder.disputed_refunds,
+        recorder.returned_refunds,
         recorder.sweeps,
         recorder.message,
         recorder.notices,

@@ -8,11 +8,14 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from activities.sweeps import Sweeps
+from db.queries.billing.provider_events import commit_event, mark_event
 from db.sql import fetch
 from domain.billing.dispute import EVIDENCE_ALARM
 from domain.billing.payments import DisputeState, ProviderDispute, ProviderEvent
 from domain.identifiers import dispute_workflow_id, new_id, refund_workflow_id
 from domain.messaging.delivery import Destination
+from domain.messaging.telling import Channel
+from tests.integration.messaging.phones import with_phone
 from tests.workflow.conftest import PATIENCE, Academy, Bought, eventually, one
 
 
@@ -115,6 +118,13 @@ async def test_a_lost_dispute_takes_money_and_access(academy: Academy, refunded:
         "books": {},
         "earned": "0.00",
     }
+    notes = await fetch(
+        "SELECT c.total, c.tax, c.number FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id"
+        " WHERE i.order_id = $1 ORDER BY c.issued_at, c.number",
+        bought.order.order_id,
+    )
+    assert [str(note["total"]) for note in notes] == (["180.01", "999.99"] if refunded else ["1180.00"])
+    assert str(sum(note["tax"] for note in notes)) == "180.00", "the whole tax of the invoice"
 
 
 @pytest.mark.parametrize("refunded", [0, 18_001])
@@ -226,6 +236,55 @@ async def test_a_dispute_before_its_payment_is_settled_is_found_afterwards(acade
     await step(academy, dispute_id, "win")
     assert await end(academy, dispute_id) == DisputeState.WON
     assert (await standing(bought))["order"] == "enrolled"
+
+
+async def test_a_dispute_that_came_too_early_is_brought_again_by_the_relay(academy: Academy) -> None:
+    bought = await academy.buy(await academy.course())
+    payment = await academy.pay_without_webhook(bought)
+    early = ProviderDispute(
+        provider="stripe",
+        dispute_id=f"du_{bought.order.order_id}",
+        payment_id=payment.payment_id,
+        state=DisputeState.NEEDS_RESPONSE,
+        amount_minor=118_000,
+        currency="INR",
+        created_at=(await one("SELECT now() AS now"))["now"],
+    )
+    event = ProviderEvent(provider="stripe", event_id=new_id(), event_type="charge.dispute.created", dispute=early)
+    stored = await commit_event(event)
+    # As it stood before the money was settled.
+    await mark_event(stored.id, "unmatched")
+    assert await bought.handle.result() == "enrolled"
+
+    await eventually("SELECT FROM provider_events WHERE id = $1 AND status IN ('received', 'delivered')", stored.id)
+    await fetch("UPDATE provider_events SET received_at = now() - interval '1 minute' WHERE id = $1", stored.id)
+    await academy.in_activity(Sweeps(academy.services.providers, academy.services.delivery, academy.stories).relay)
+
+    await eventually("SELECT FROM orders WHERE id = $1 AND status = 'disputed'", bought.order.order_id)
+
+
+async def test_whose_access_a_lost_dispute_ended_is_told_over_every_way_that_they_allow(academy: Academy) -> None:
+    person = await academy.new_person()
+    await with_phone(person, Channel.SMS)
+    bought = await academy.buy(await academy.course(), person.id)
+    await academy.at_provider(f"pay/{bought.payment_id}")
+    assert await bought.handle.result() == "enrolled"
+    dispute_id = await disputed(academy, bought.payment_id)
+
+    await step(academy, dispute_id, "lose")
+
+    assert await end(academy, dispute_id) == DisputeState.LOST
+    rows = await fetch(
+        "SELECT channel, status, dedupe_key FROM outgoing_messages WHERE user_id = $1 AND template = 'dispute-lost'",
+        person.id,
+    )
+    assert {row["channel"] for row in rows} == {"email", "sms"}
+    assert [row["status"] for row in rows if row["channel"] == "email"] == ["sent"]
+    await eventually(
+        "SELECT FROM outgoing_messages WHERE user_id = $1 AND template = 'dispute-lost' AND channel = 'sms'"
+        " AND status = 'sent'",
+        person.id,
+    )
 
 
 async def test_evidence_that_is_due_soon_alarms_a_person_until_it_is_sent(academy: Academy) -> None:

@@ -21,9 +21,10 @@ from activities.sweeps import Sweeps
 from bootstrap import Services
 from db.queries.billing.refund_requests import RefundWish, request_refund
 from db.sql import fetch
-from domain.billing.money import from_minor
+from domain.billing.money import from_minor, to_minor
 from domain.billing.payments import ProviderDispute, ProviderEvent, ProviderPayment, ProviderRefund
 from domain.billing.purchase import OrderStatus, PurchasePolicy, Refusal
+from domain.billing.refund import RefundRef
 from domain.billing.refund_policy import RefundPolicy
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import new_id, purchase_workflow_id
@@ -55,9 +56,12 @@ FROM orders o WHERE o.id = $1
 """
 
 DOCUMENTS = """
-SELECT (SELECT count(*) FROM credit_notes c JOIN refunds r ON r.id = c.refund_id WHERE r.order_id = $1) AS notes,
-       (SELECT count(*) FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.applied AND r.order_id = $1)
-       AS refunds
+SELECT (SELECT COALESCE(sum(c.total), 0) FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id
+        WHERE i.order_id = $1) AS noted,
+       (SELECT COALESCE(sum(c.tax), 0) FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id
+        WHERE i.order_id = $1) AS tax_noted,
+       (SELECT COALESCE(sum(e.amount), 0) FROM ledger_entries e JOIN ledger_postings p ON p.id = e.posting_id
+        WHERE p.order_id = $1 AND e.account_id = 'tax_payable' AND e.amount > 0) AS tax_reversed
 """
 
 EARNINGS = """
@@ -239,7 +243,7 @@ class World:
                 await request_refund(wish, ANYTIME)
             return f"refund of {amount}: {refusal}"
         refund_id = await request_refund(wish, ANYTIME)
-        await self.insist(lambda: self.academy.stories.tell_refund(refund_id, None))
+        await self.insist(lambda: self.academy.stories.tell_refund(RefundRef(refund_id), None))
         money.back += money.left if amount is None else amount
         order.has_access = order.has_access and bool(money.left) and not end_access
         return f"refund of {amount}, end access {end_access}"
@@ -396,7 +400,9 @@ class World:
             assert captured == sum(money.captured for money in order.money), self.log
             assert back == sum(money.back for money in order.money), self.log
             notes = await one(DOCUMENTS, order_id)
-            assert notes["notes"] == notes["refunds"], (tuple(notes), self.log)
+            gone = order.applied.back + order.applied.lost if order.applied else 0
+            assert to_minor(notes["noted"], "INR") == gone, (tuple(notes), self.log)
+            assert notes["tax_noted"] == notes["tax_reversed"], (tuple(notes), self.log)
         earned = await one(EARNINGS, self.course_id)
         assert earned["earned"] == earned["owed"], self.log
 

@@ -3,9 +3,11 @@
 Locks are taken in the order that `db.queries.billing.given_back` names.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from db.queries.audit import record_audit
+from db.queries.billing.credit_notes import issue_credit_note
 from db.queries.billing.given_back import (
     LockedPayment,
     end_purchase_access,
@@ -16,6 +18,7 @@ from db.queries.billing.given_back import (
     write_reversal,
 )
 from db.queries.billing.ledger import read_posting, write_posting
+from db.queries.messaging.telling import queue_messages, queued_about
 from db.sql import fetch, fetch_one
 from db.transaction import in_transaction
 from domain.billing import ledger
@@ -23,6 +26,9 @@ from domain.billing.dispute import OPENED, OVER, DisputeFollowed
 from domain.billing.money import from_minor
 from domain.billing.payments import DisputeState, ProviderDispute
 from domain.identifiers import new_id
+from domain.messaging.telling import Channel
+
+LOST_TEMPLATE = "dispute-lost"
 
 
 async def adopt_dispute(dispute: ProviderDispute) -> str | None:
@@ -87,14 +93,26 @@ async def follow_dispute(dispute_id: str, dispute: ProviderDispute) -> DisputeFo
         payment = await lock_payment(named["payment_id"])
         [row] = await fetch("SELECT * FROM disputes WHERE id = $1 FOR NO KEY UPDATE", dispute_id)
         if row["closed_at"] is not None:
-            return DisputeFollowed(DisputeState(row["state"]))
+            told = await queued_about(_about(dispute_id))
+            return DisputeFollowed(DisputeState(row["state"]), message_ids=told.emails, notice_ids=told.notices)
         held = await read_posting(f"dispute:{dispute_id}:hold")
         if dispute.state in OVER:
             await _end(row, dispute, payment, order, held)
         else:
             await _go_on(row, dispute, is_held=bool(held))
         await follow_money(order["id"])
-        return DisputeFollowed(dispute.state, dispute.evidence_due_by)
+        if dispute.state is not DisputeState.LOST or not payment.applied:
+            return DisputeFollowed(dispute.state, dispute.evidence_due_by)
+        queued = await queue_messages(
+            order["user_id"],
+            _about(dispute_id),
+            LOST_TEMPLATE,
+            {"disputeId": dispute_id, "orderId": order["id"], "courseId": order["course_id"]},
+            channels=tuple(Channel),
+        )
+        [lost] = await fetch("SELECT amount FROM disputes WHERE id = $1", dispute_id)
+        await issue_credit_note(payment, Decimal(lost["amount"]), dispute_id=dispute_id)
+        return DisputeFollowed(dispute.state, message_ids=queued.emails, notice_ids=queued.notices)
 
     return await in_transaction(work)
 
@@ -121,6 +139,10 @@ async def set_dispute_attention(dispute_id: str, step: str | None) -> bool:
         return bool(changed)
 
     return await in_transaction(work)
+
+
+def _about(dispute_id: str) -> str:
+    return f"dispute:{dispute_id}:lost"
 
 
 async def _lock_order(order_id: str) -> Any:

@@ -15,6 +15,13 @@ from db.sql import fetch, fetch_one
 from domain.billing.ledger import Account, Entry, Posting
 from domain.identifiers import new_id
 
+WENT_BACK = "(status = 'succeeded' OR (replaces IS NOT NULL AND status <> 'returned'))"
+"""The refunds for which the sale was reversed. One that the bank sent back counts by the one that replaces it, whether
+that has reached its payer yet or was given up: the supply stays cancelled and the money is owed (ADR 9)."""
+
+IS_SPOKEN_FOR = f"({WENT_BACK} OR status IN ('requested', 'submitted'))"
+"""The refunds whose money cannot be asked for again."""
+
 
 class LockedPayment(msgspec.Struct, frozen=True):
     """A payment whose row is locked; `amount` and `back` (refunds done, disputes lost) in `currency`."""
@@ -27,6 +34,8 @@ class LockedPayment(msgspec.Struct, frozen=True):
     currency: str
     back: Decimal
     """Never more than `amount`: what exceeds it is booked as a loss."""
+    loss: Decimal
+    """What went back beyond it: the same money by a refund and a lost dispute."""
 
 
 async def lock_payment(payment_row: str) -> LockedPayment:
@@ -40,27 +49,29 @@ async def lock_payment(payment_row: str) -> LockedPayment:
         raise LookupError("the payment is missing")
     # A statement of its own: it must see what was committed while the lock was waited for.
     [back] = await fetch(
-        "SELECT (SELECT COALESCE(sum(amount), 0) FROM refunds WHERE payment_id = $1 AND status = 'succeeded')"
+        f"SELECT (SELECT COALESCE(sum(amount), 0) FROM refunds WHERE payment_id = $1 AND {WENT_BACK})"  # noqa: S608  # ours
         " + (SELECT COALESCE(sum(amount), 0) FROM disputes WHERE payment_id = $1 AND state = 'lost'"
         "    AND closed_at IS NOT NULL) AS amount",
         payment_row,
     )
+    paid, gone = Decimal(row["amount"]), Decimal(back["amount"])
     return LockedPayment(
         id=row["id"],
         order_id=row["order_id"],
         course_id=row["course_id"],
         applied=row["applied"],
-        amount=Decimal(row["amount"]),
+        amount=paid,
         currency=row["currency"],
-        back=min(Decimal(row["amount"]), Decimal(back["amount"])),
+        back=min(paid, gone),
+        loss=max(gone - paid, Decimal(0)),
     )
 
 
 async def left_minor(payment_row: str) -> int:
     """What is neither given back, nor on its way back, nor lost in a dispute; minor units. Call it under the lock."""
     [row] = await fetch(
-        "SELECT p.amount_minor"
-        " - (SELECT COALESCE(sum(amount_minor), 0) FROM refunds WHERE payment_id = p.id AND status <> 'failed')"
+        "SELECT p.amount_minor"  # noqa: S608  # a constant of ours
+        f" - (SELECT COALESCE(sum(amount_minor), 0) FROM refunds WHERE payment_id = p.id AND {IS_SPOKEN_FOR})"
         " - (SELECT COALESCE(sum(amount_minor), 0) FROM disputes WHERE payment_id = p.id AND state = 'lost') AS minor"
         " FROM payments p WHERE p.id = $1",
         payment_row,
@@ -110,11 +121,11 @@ async def end_purchase_access(order: Any, ended_reason: str) -> None:
 async def follow_money(order_id: str) -> None:
     """An order follows the payment that enrolled; without one it is refunded once every payment went back whole."""
     await fetch(
-        """
+        f"""
         WITH money AS (
             SELECT p.applied, p.amount_minor AS paid,
                    (SELECT COALESCE(sum(amount_minor), 0) FROM refunds
-                    WHERE payment_id = p.id AND status = 'succeeded') AS back,
+                    WHERE payment_id = p.id AND {WENT_BACK}) AS back,
                    (SELECT COALESCE(sum(amount_minor), 0) FROM disputes
                     WHERE payment_id = p.id AND state = 'lost') AS lost,
                    EXISTS (SELECT FROM disputes WHERE payment_id = p.id AND closed_at IS NULL) AS is_disputed
@@ -128,7 +139,7 @@ async def follow_money(order_id: str) -> None:
             WHEN (SELECT bool_and(back + lost >= paid) FROM money) THEN 'refunded'
             ELSE status END
         WHERE id = $1
-        """,
+        """,  # noqa: S608  # a constant of ours
         order_id,
     )
     await show_attention(order_id)

@@ -6,6 +6,7 @@ import msgspec
 
 from db.sql import as_json, fetch, fetch_one
 from domain.billing.payments import DisputeState, ProviderDispute, ProviderEvent
+from domain.billing.refund import RefundRef, RefundStatus
 from domain.identifiers import new_id
 from domain.messaging.delivery import KnownFacts
 
@@ -83,8 +84,8 @@ async def facts_about(event: ProviderEvent) -> KnownFacts:
     if event.refund is not None:
         row = await fetch_one(
             "SELECT EXISTS (SELECT FROM payments WHERE provider = $1 AND provider_payment_id = $2) AS is_recorded,"
-            " (SELECT status FROM refunds WHERE id = $3 OR (provider = $1 AND provider_refund_id = $4) LIMIT 1)"
-            " AS refund_status",
+            " r.status, r.provider_refund_id = $4 AS is_the_same FROM (VALUES (TRUE)) AS always LEFT JOIN LATERAL"
+            " (SELECT * FROM refunds WHERE id = $3 OR (provider = $1 AND provider_refund_id = $4) LIMIT 1) r ON TRUE",
             event.provider,
             event.refund.payment_id,
             event.refund.refund_id,
@@ -93,8 +94,8 @@ async def facts_about(event: ProviderEvent) -> KnownFacts:
         if row is not None:
             return KnownFacts(
                 payment_is_recorded=row["is_recorded"],
-                refund_exists=row["refund_status"] is not None,
-                refund_is_done=row["refund_status"] == "succeeded",
+                refund_status=RefundStatus(row["status"]) if row["status"] else None,
+                refund_is_the_same=bool(row["is_the_same"]),
             )
     if event.dispute is not None:
         return await _facts_about_dispute(event.dispute)
@@ -119,17 +120,17 @@ async def _facts_about_dispute(dispute: ProviderDispute) -> KnownFacts:
     )
 
 
-async def refund_id_of(event: ProviderEvent) -> str | None:
+async def refund_of(event: ProviderEvent) -> RefundRef | None:
     """Our refund row that an event names, by its metadata or by the provider's id."""
     if event.refund is None:
         return None
     row = await fetch_one(
-        "SELECT id FROM refunds WHERE id = $1 OR (provider = $2 AND provider_refund_id = $3) LIMIT 1",
+        "SELECT id, replaces FROM refunds WHERE id = $1 OR (provider = $2 AND provider_refund_id = $3) LIMIT 1",
         event.refund.refund_id,
         event.provider,
         event.refund.provider_refund_id,
     )
-    return row["id"] if row else None
+    return RefundRef(row["id"], row["replaces"] is not None) if row else None
 
 
 async def mark_event(row_id: str, status: str) -> None:

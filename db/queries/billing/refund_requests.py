@@ -43,10 +43,12 @@ class RefundRow(msgspec.Struct, frozen=True):
     note: str | None
     created_at: datetime
     succeeded_at: datetime | None
+    replaces: str | None
 
 
 _ROW = """
-SELECT id, order_id, status, attention, amount, currency, reason, end_access, note, created_at, succeeded_at
+SELECT id, order_id, status, attention, amount, currency, reason, end_access, note, created_at, succeeded_at,
+       replaces
 FROM refunds
 """
 

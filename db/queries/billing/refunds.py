@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from db.queries.audit import record_audit
 from db.queries.billing.credit_notes import issue_credit_note
@@ -15,15 +14,18 @@ from db.queries.billing.given_back import (
     show_attention,
     write_reversal,
 )
-from db.sql import as_json, fetch, fetch_one
+from db.queries.billing.ledger import write_posting
+from db.queries.messaging.telling import queue_messages, queued_about
+from db.sql import fetch, fetch_one
 from db.transaction import in_transaction
 from domain.billing import ledger
 from domain.billing.money import from_minor
 from domain.billing.payments import ProviderRefund
-from domain.billing.refund import RefundDetails, RefundReason, RefundRecorded, RefundSubmission
+from domain.billing.refund import RefundDetails, RefundReason, RefundRecorded, RefundRef, RefundSubmission
 from domain.billing.refund_policy import RefundRefusal
 from domain.errors import BusinessRefusalError
 from domain.identifiers import new_id
+from domain.messaging.telling import Channel
 
 REFUND_TEMPLATE = "refund-confirmation"
 
@@ -63,11 +65,11 @@ async def insert_refund(
     return refund_id
 
 
-async def adopt_refund(refund: ProviderRefund) -> str | None:
+async def adopt_refund(refund: ProviderRefund) -> RefundRef | None:
     """The row of a refund made at the provider's own dashboard: one of ours that still waits for the same amount, or
     a new one; `None` when the payment is not ours or the refund is known."""
 
-    async def work() -> str | None:
+    async def work() -> RefundRef | None:
         payment = await fetch_one(
             "SELECT id FROM payments WHERE provider = $1 AND provider_payment_id = $2 FOR NO KEY UPDATE",
             refund.provider,
@@ -83,20 +85,21 @@ async def adopt_refund(refund: ProviderRefund) -> str | None:
         waiting = await fetch_one(
             "UPDATE refunds SET provider_refund_id = $3 WHERE id = (SELECT id FROM refunds WHERE payment_id = $1"
             " AND amount_minor = $2 AND provider_refund_id IS NULL AND status <> 'failed' ORDER BY created_at LIMIT 1)"
-            " RETURNING id",
+            " RETURNING id, replaces",
             payment["id"],
             refund.amount_minor,
             refund.provider_refund_id,
         )
         if waiting is not None:
             # A person was quicker at the dashboard than our own story, which now finds it done.
-            return str(waiting["id"])
-        return await insert_refund(
+            return RefundRef(waiting["id"], waiting["replaces"] is not None)
+        refund_id = await insert_refund(
             payment["id"],
             refund.amount_minor,
             RefundReason.AT_PROVIDER,
             provider_refund_id=refund.provider_refund_id,
         )
+        return RefundRef(refund_id)
 
     return await in_transaction(work)
 
@@ -121,22 +124,23 @@ async def read_refund(refund_id: str) -> RefundDetails:
     )
 
 
-async def refunds_without_submission(older_than: timedelta, limit: int) -> list[str]:
+async def refunds_without_submission(older_than: timedelta, limit: int) -> list[RefundRef]:
     """Refunds whose story never reached the provider: its start was lost, the provider is down, or an operator
     terminated it, also while it waited for a person. Starting one that runs is harmless."""
     rows = await fetch(
-        "SELECT id FROM refunds WHERE status = 'requested' AND created_at < now() - $1::interval"
+        "SELECT id, replaces FROM refunds WHERE status = 'requested' AND created_at < now() - $1::interval"
         " ORDER BY created_at LIMIT $2",
         older_than,
         limit,
     )
-    return [row["id"] for row in rows]
+    return [RefundRef(row["id"], row["replaces"] is not None) for row in rows]
 
 
 async def note_submission(refund_id: str, submission: RefundSubmission) -> None:
     """Record what the provider calls this refund."""
     await fetch(
-        "UPDATE refunds SET provider_refund_id = $2, status = 'submitted' WHERE id = $1 AND status <> 'succeeded'",
+        "UPDATE refunds SET provider_refund_id = $2, status = 'submitted' WHERE id = $1"
+        " AND status NOT IN ('succeeded', 'returned')",
         refund_id,
         submission.provider_refund_id,
     )
@@ -147,8 +151,8 @@ async def give_up_refund(refund_id: str) -> None:
 
     async def work() -> None:
         changed = await fetch(
-            "UPDATE refunds SET status = 'failed', attention = NULL WHERE id = $1 AND status <> 'succeeded'"
-            " AND status <> 'failed' RETURNING order_id",
+            "UPDATE refunds SET status = 'failed', attention = NULL WHERE id = $1"
+            " AND status NOT IN ('succeeded', 'returned', 'failed') RETURNING order_id",
             refund_id,
         )
         if changed:
@@ -185,17 +189,21 @@ async def record_refund(refund_id: str) -> RefundRecorded:
         refund = await fetch_one("SELECT * FROM refunds WHERE id = $1 FOR NO KEY UPDATE", refund_id)
         if owner is None or refund is None:
             raise LookupError("the refund is missing")
-        if refund["status"] == "succeeded":
-            return RefundRecorded(await _message_ids(refund_id))
+        if refund["status"] in ("succeeded", "returned"):
+            return RefundRecorded((await queued_about(f"refund:{refund_id}")).emails)
         payment = await lock_payment(refund["payment_id"])
-        back = payment.back + Decimal(refund["amount"])
-        booked = await first_posting(payment)
-        posting = ledger.refund(refund_id, Decimal(refund["amount"]), refund["currency"], booked, payment.back)
-        await write_reversal(posting, payment, refund_id)
+        amount = Decimal(refund["amount"])
+        is_repayment = refund["replaces"] is not None
+        if is_repayment:
+            await write_posting(ledger.repaid_refund(refund_id, amount, payment.currency), payment.order_id)
+        else:
+            posting = ledger.refund(refund_id, amount, payment.currency, await first_posting(payment), payment.back)
+            await write_reversal(posting, payment, refund_id)
         await fetch(
             "UPDATE refunds SET status = 'succeeded', succeeded_at = now(), attention = NULL WHERE id = $1", refund_id
         )
-        if payment.applied and (back >= payment.amount or refund["end_access"]):
+        is_whole = payment.back + amount >= payment.amount or refund["end_access"]
+        if payment.applied and is_whole and not is_repayment:
             await end_purchase_access(owner, "refunded")
         await follow_money(owner["id"])
         await record_audit(
@@ -207,28 +215,15 @@ async def record_refund(refund_id: str) -> RefundRecorded:
             currency=refund["currency"],
             reason=refund["reason"],
         )
-        message_id = await _queue_message(refund, owner["user_id"], owner["course_id"])
-        if back <= payment.amount:  # beyond it a dispute took the same money: a loss of ours, less is not invoiced
-            await issue_credit_note(refund_id, payment.back)
-        return RefundRecorded((message_id,))
+        queued = await queue_messages(
+            owner["user_id"],
+            f"refund:{refund_id}",
+            REFUND_TEMPLATE,
+            {"refundId": refund_id, "orderId": owner["id"], "courseId": owner["course_id"]},
+            channels=(Channel.EMAIL,),
+        )
+        if not is_repayment:
+            await issue_credit_note(payment, amount, refund_id=refund_id)
+        return RefundRecorded(queued.emails)
 
     return await in_transaction(work)
-
-
-async def _queue_message(refund: Any, user_id: str, course_id: str) -> str:
-    message_id = new_id()
-    await fetch(
-        "INSERT INTO outgoing_messages (id, dedupe_key, user_id, channel, template, params, status)"
-        " VALUES ($1, $2, $3, 'email', $4, $5, 'queued')",
-        message_id,
-        f"refund:{refund['id']}:email",
-        user_id,
-        REFUND_TEMPLATE,
-        as_json({"refundId": refund["id"], "orderId": refund["order_id"], "courseId": course_id}),
-    )
-    return message_id
-
-
-async def _message_ids(refund_id: str) -> tuple[str, ...]:
-    rows = await fetch("SELECT id FROM outgoing_messages WHERE dedupe_key = $1", f"refund:{refund_id}:email")
-    return tuple(row["id"] for row in rows)

@@ -63,9 +63,15 @@ async def settle(order_id: str, payment: ProviderPayment | None, *, give_back: b
 
 
 async def _record_payment(order_id: str, payment: ProviderPayment) -> str | None:
-    """The new row's id, or `None` when this payment was recorded before."""
+    """The new row's id, or `None` when this payment was recorded before.
+
+    News of it that came too early (a dispute, a refund at the dashboard) named nothing of ours then: the relay brings
+    it again.
+    """
     rows = await fetch(
-        "INSERT INTO payments (id, order_id, provider, provider_payment_id, amount_minor, amount, currency, applied,"
+        "WITH early AS (UPDATE provider_events SET status = 'received'"
+        " WHERE provider = $3 AND payment_id = $4 AND status = 'unmatched')"
+        " INSERT INTO payments (id, order_id, provider, provider_payment_id, amount_minor, amount, currency, applied,"
         " captured_at) VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE, now())"
         " ON CONFLICT (provider, provider_payment_id) DO NOTHING RETURNING id",
         new_id(),

@@ -7,6 +7,7 @@ import msgspec
 from db.sql import fetch, fetch_one
 from domain.messaging.mail_facts import (
     CommunicationFacts,
+    DisputeLostFacts,
     EnrollmentFacts,
     LinkFacts,
     MailFacts,
@@ -95,6 +96,7 @@ def _facts(template: str, facts: str | None) -> MailFacts:
 _FACTS: dict[str, type[MailFacts]] = {
     "enrollment-confirmation": EnrollmentFacts,
     "refund-confirmation": RefundFacts,
+    "dispute-lost": DisputeLostFacts,
     "email-verification": LinkFacts,
     "password-reset": LinkFacts,
     "password-changed": PasswordChangedFacts,
@@ -133,6 +135,12 @@ JOIN courses c ON c.id = m.params ->> 'courseId'
 WHERE r.id = m.params ->> 'refundId'
 """
 
+_DISPUTE_LOST = """
+SELECT json_build_object('order_id', d.order_id, 'course_title', c.title, 'course_slug', c.slug, 'amount', d.amount,
+                         'currency', d.currency, 'lost_at', d.closed_at)
+FROM disputes d JOIN courses c ON c.id = m.params ->> 'courseId' WHERE d.id = m.params ->> 'disputeId'
+"""
+
 _LINK = """
 SELECT json_build_object('link_id', l.id, 'purpose', l.purpose, 'expires_at', l.expires_at,
                          'is_spent', l.used_at IS NOT NULL OR l.email <> u.email)
@@ -144,6 +152,7 @@ SELECT m.id, m.template, m.status, m.created_at, u.email, u.disabled_at IS NOT N
        u.name, u.locale, u.time_zone,
        CASE m.template WHEN 'enrollment-confirmation' THEN ({_ENROLLMENT})
                        WHEN 'refund-confirmation' THEN ({_REFUND})
+                       WHEN 'dispute-lost' THEN ({_DISPUTE_LOST})
                        WHEN 'email-verification' THEN ({_LINK})
                        WHEN 'password-reset' THEN ({_LINK})
                        WHEN 'password-changed' THEN json_build_object('changed_at', m.created_at)

@@ -22,6 +22,9 @@ SELECT m.id, m.status, m.channel, m.category, m.template, u.disabled_at IS NOT N
            SELECT json_build_object('course', c.title, 'course_slug', c.slug, 'has_ended', t.ended_at IS NOT NULL)
            FROM entitlements t JOIN courses c ON c.id = t.course_id
            WHERE t.reason = 'purchase' AND t.source_id = m.params ->> 'orderId' AND t.user_id = m.user_id)
+         WHEN 'dispute-lost' THEN (
+           SELECT json_build_object('course', c.title, 'course_slug', c.slug) FROM courses c
+           WHERE c.id = m.params ->> 'courseId')
          WHEN 'communication' THEN (
            SELECT json_build_object('title', s.title, 'body', s.body)
            FROM communications s WHERE s.id = m.params ->> 'communicationId')

@@ -19,7 +19,7 @@ from db.transaction import transaction
 from domain.billing.money import from_minor, to_minor
 from domain.billing.payments import PaymentState, ProviderPayment, ProviderRefund, RefundState
 from domain.billing.purchase import Billing, SettlementOutcome
-from domain.billing.refund import RefundReason
+from domain.billing.refund import RefundReason, RefundRef
 from domain.billing.seller import Seller
 from domain.errors import BusinessRefusalError
 from domain.identifiers import new_id
@@ -208,8 +208,9 @@ async def test_a_refund_at_the_dashboard_is_not_taken_for_one_that_was_given_up(
         created_at=datetime.now(UTC),
     )
     adopted = await adopt_refund(at_dashboard)
-    assert adopted not in (None, given_up), "a new row, whose story has not ended"
-    await record_refund(str(adopted))
+    assert adopted is not None
+    assert adopted.refund_id != given_up, "a new row, whose story has not ended"
+    await record_refund(adopted.refund_id)
     assert (await state_of(sold))[0] == "refunded"
     assert not any((await balances(sold)).values())
 
@@ -224,7 +225,7 @@ async def test_a_story_that_was_terminated_while_it_waited_for_a_person_is_found
         "UPDATE refunds SET attention = 'submit_refund', created_at = now() - interval '2 hours' WHERE id = $1",
         refund_id,
     )
-    assert refund_id in await refunds_without_submission(timedelta(minutes=1), 10_000)
+    assert RefundRef(refund_id) in await refunds_without_submission(timedelta(minutes=1), 10_000)
     await fetch(
         "UPDATE orders SET attention = 'settle', closed_at = NULL, expires_at = now() - interval '2 hours'"
         " WHERE id = $1",

@@ -16,7 +16,7 @@ from domain.billing.payments import (
     ProviderRefund,
     RefundState,
 )
-from domain.billing.refund import RefundReason
+from domain.billing.refund import RefundReason, RefundStatus
 from domain.billing.settlement import OrderFacts, reason_to_give_back
 from domain.identity.roles import ROLE_PERMISSIONS, Permission, Role, permissions_of
 from domain.messaging.delivery import Destination, KnownFacts, destination_of
@@ -105,8 +105,12 @@ def test_news_of_a_payment_goes_to_its_story(state: PaymentState, known: KnownFa
 @pytest.mark.parametrize(
     ("ours", "known", "destination"),
     [
-        ("refund", KnownFacts(refund_exists=True), Destination.REFUND),
-        ("refund", KnownFacts(refund_exists=True, refund_is_done=True), Destination.NOTHING),
+        ("refund", KnownFacts(refund_status=RefundStatus.SUBMITTED), Destination.REFUND),
+        ("refund", KnownFacts(refund_status=RefundStatus.SUCCEEDED, refund_is_the_same=True), Destination.NOTHING),
+        ("refund", KnownFacts(refund_status=RefundStatus.RETURNED, refund_is_the_same=True), Destination.NOTHING),
+        # The provider made a second one for the same row, or one that a person gave up.
+        ("refund", KnownFacts(refund_status=RefundStatus.SUCCEEDED), Destination.UNMATCHED),
+        ("refund", KnownFacts(refund_status=RefundStatus.FAILED, refund_is_the_same=True), Destination.UNMATCHED),
         (None, KnownFacts(payment_is_recorded=True), Destination.FOREIGN_REFUND),
         (None, KnownFacts(), Destination.UNMATCHED),
         # It names a refund of ours that we do not have: another installation with the same account.
@@ -126,6 +130,35 @@ def test_news_of_a_refund_goes_to_its_story(ours: str | None, known: KnownFacts,
     )
     event = ProviderEvent(provider="stripe", event_id="evt_1", event_type="any", refund=refund)
     assert destination_of(event, known) is destination
+
+
+@pytest.mark.parametrize(
+    ("status", "is_the_same", "destination"),
+    [
+        (None, False, Destination.UNMATCHED),
+        (RefundStatus.SUBMITTED, True, Destination.REFUND),
+        (RefundStatus.SUCCEEDED, True, Destination.RETURNED_REFUND),
+        # Late news of an earlier try that failed, before another one succeeded.
+        (RefundStatus.SUCCEEDED, False, Destination.NOTHING),
+        (RefundStatus.RETURNED, True, Destination.NOTHING),
+        (RefundStatus.FAILED, True, Destination.NOTHING),
+    ],
+)
+def test_a_failed_refund_is_a_returned_one_only_after_it_succeeded(
+    status: RefundStatus | None, is_the_same: bool, destination: Destination
+) -> None:
+    refund = ProviderRefund(
+        provider="stripe",
+        provider_refund_id="re_1",
+        payment_id="pi_1",
+        refund_id="refund",
+        state=RefundState.FAILED,
+        amount_minor=1,
+        currency="INR",
+        created_at=NOW,
+    )
+    event = ProviderEvent(provider="stripe", event_id="evt_1", event_type="any", refund=refund)
+    assert destination_of(event, KnownFacts(refund_status=status, refund_is_the_same=is_the_same)) is destination
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from domain.billing.ledger import (
     dispute_release,
     post,
     refund,
+    repaid_refund,
+    returned_refund,
     sale,
     unapplied_receipt,
 )
@@ -186,6 +188,34 @@ def test_refunds_and_disputes_in_any_order_conserve_money(
     accounts = {entry.account for entry in booked.entries} - {Account.PROVIDER_CLEARING}
     assert not any(books.balances[account, currency] for account in accounts), "all of it is back"
     assert sum(books.balances.values()) == 0
+
+
+@given(minor_amounts, st.sampled_from(CURRENCIES), st.integers(0, 255), st.integers(0, 3))
+@settings(max_examples=500, deadline=None)
+def test_what_a_bank_sends_back_is_owed_until_it_is_paid_again(
+    minor: int, currency: str, lost: int, returns: int
+) -> None:
+    """However often it comes back; and never what a chargeback gave its payer already."""
+    gross = from_minor(minor, currency)
+    booked = sale("p", gross, [round_money(gross * 19 / 255, currency)] * 2, currency, has_instructor=True)
+    books = Books()
+    books.write(booked)
+    books.write(refund("0", gross, currency, booked.entries, Decimal(0)))
+    loss = round_money(gross * lost / 255, currency)
+    if loss:
+        books.write(chargeback("d", loss, currency, booked.entries, gross, is_held=False))
+    amount, owed = gross, gross - loss
+    for number in range(returns):
+        books.write(returned_refund(f"{number}", amount, owed, currency))
+        assert books.balances[Account.REFUNDS_PAYABLE, currency] == -owed
+        assert books.balances[Account.CHARGEBACK_LOSSES, currency] == 0
+        if not owed:
+            break
+        books.write(repaid_refund(f"{number + 1}", owed, currency))
+        amount = owed
+    assert sum(books.balances.values()) == 0
+    assert books.balances[Account.REFUNDS_PAYABLE, currency] == 0
+    assert books.balances[Account.PROVIDER_CLEARING, currency] == (0 if returns else -loss)
 
 
 def test_a_posting_that_does_not_balance_is_refused() -> None:

@@ -12,6 +12,7 @@ from domain.billing.refund import RefundReason
 from domain.billing.seller import Seller
 from domain.identity.email_links import LinkPurpose
 from domain.messaging.mail_facts import (
+    DisputeLostFacts,
     EnrollmentFacts,
     LinkFacts,
     MailFacts,
@@ -69,6 +70,17 @@ def refund(**changes: Any) -> RefundFacts:
     return RefundFacts(**plain | changes)
 
 
+def dispute_lost() -> DisputeLostFacts:
+    return DisputeLostFacts(
+        order_id="order-1",
+        course_title="Foundations",
+        course_slug="foundations",
+        amount=Decimal("2999.00"),
+        currency="INR",
+        lost_at=EVENING,
+    )
+
+
 def render(facts: MailFacts, to: Reader | None = None, seller: Seller = SELLER) -> RenderedMail:
     return rendering.render(facts, to or reader(), public_base_url="https://academy.example/", seller=seller)
 
@@ -97,7 +109,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("locale", ["en", "hi"])
-@pytest.mark.parametrize("facts", [enrollment(), refund()])
+@pytest.mark.parametrize("facts", [enrollment(), refund(), dispute_lost()])
 def test_both_parts_say_the_same(facts: MailFacts, locale: str) -> None:
     mail = render(facts, reader(locale=locale))
     page = Page(mail.html)
