@@ -8,6 +8,7 @@ from domain.billing.payments import ProviderPayment
 from domain.identifiers import charge_key, new_id
 from gateways.payments.razorpay import RazorpayPayments
 from gateways.payments.signatures import verify_razorpay
+from stack.stand_ins.razorpay.events import DEFAULT_EVENTS
 from tests.integration.stand_ins import KEY_ID, SECRET_KEY, WEBHOOK_SECRET, Controls, Listener, StandIn, new_payment
 
 
@@ -25,6 +26,7 @@ class RazorpayWorld:
         self.process = StandIn(
             *("stack.stand_ins.razorpay", "--port", str(port), "--book", str(folder / "book.db")),
             *("--webhook-url", f"http://127.0.0.1:{webhook_port}/webhooks"),
+            *("--events", ",".join({*DEFAULT_EVENTS, "order.paid"})),  # an adopter may subscribe to it all the same
             ports=(port,),
         )
         self.controls = Controls(self.base)
