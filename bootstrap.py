@@ -207,6 +207,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         disputes.note_attention,
         messages.send,
         notices.plan,
+        notices.send_now,
         notices.send,
         sweeps.relay,
         sweeps.reconcile,

@@ -1,5 +1,6 @@
 """The steps of a message over a channel without idempotency: planned, claimed, handed over once."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -33,15 +34,40 @@ class Notices:
         self._senders = senders
         self._public_base_url = public_base_url
 
+    @activity.defn(name="send_notices_now")
+    async def send_now(self, message_ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Send side by side what may go now; the ids of those that did not, for stories of their own: their person
+        sleeps, their provider or the database was not reached, or they are e-mail."""
+        is_left = await asyncio.gather(*(self._is_left(message_id) for message_id in message_ids))
+        return tuple(message_id for message_id, left in zip(message_ids, is_left, strict=True) if left)
+
+    async def _is_left(self, message_id: str) -> bool:
+        try:
+            row = await read_notice(message_id)
+            plan = await self._plan(row)
+            if row is None or plan.channel is None:
+                return False
+            if plan.not_before is not None or plan.channel is Channel.EMAIL:
+                return True
+            await self._send_once(row)
+        except Exception as error:  # whatever it was must not keep another channel's message from going
+            activity.logger.warning(
+                "a message goes on by itself", extra={"message_id": message_id, "failure": type(error).__name__}
+            )
+            return True
+        return False
+
     @activity.defn(name="plan_notice")
     async def plan(self, message_id: str) -> NoticePlan:
         """The row's channel, and until when its person's quiet hours last; transactional e-mail never waits."""
-        row = await read_notice(message_id)
+        return await self._plan(await read_notice(message_id))
+
+    async def _plan(self, row: NoticeRow | None) -> NoticePlan:
         if row is None or row.status not in ("queued", "claimed"):
             return NoticePlan(None)
         if row.status == "claimed" or (row.channel is Channel.EMAIL and row.category is Category.TRANSACTIONAL):
             return NoticePlan(row.channel)
-        quiet = await read_quiet_hours(message_id)
+        quiet = await read_quiet_hours(row.id)
         return NoticePlan(row.channel, quiet_until(quiet, datetime.now(UTC)) if quiet else None)
 
     @activity.defn(name="send_notice")
@@ -54,10 +80,13 @@ class Notices:
         row = await read_notice(message_id)
         if row is None:
             raise BusinessRefusalError("message_missing")
+        await self._send_once(row)
+
+    async def _send_once(self, row: NoticeRow) -> None:
         if row.status == "claimed":
             if row.claim_seconds is not None and row.claim_seconds < CLAIM_SECONDS:
                 raise OutageError("another try may be calling")
-            await self._leave_unknown(message_id, "worker_lost")
+            await self._leave_unknown(row.id, "worker_lost")
         elif row.status == "queued":
             await self._send(row)
 

@@ -48,7 +48,7 @@ def _tally(workflow_id: str, events: list[HistoryEvent]) -> Tally:
         workflow_id,
         len(events),
         kinds.count("WORKFLOW_TASK_COMPLETED"),
-        tuple(_local_step(event) for event in events if event.HasField("marker_recorded_event_attributes")),
+        tuple(_local_step(event) for event in events if _marker(event) == "core_local_activity"),
         kinds.count("ACTIVITY_TASK_SCHEDULED"),
         tuple(kind for kind in kinds if kind != LATE and kind.endswith(("TIMER_FIRED", "_FAILED", "_TIMED_OUT"))),
         kinds.count(LATE),
@@ -60,9 +60,12 @@ def _name(event: HistoryEvent) -> str:
     return EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
 
 
+def _marker(event: HistoryEvent) -> str:
+    """The marker's name, empty for every other event; `workflow.patched` writes markers, too."""
+    return event.marker_recorded_event_attributes.marker_name
+
+
 def _local_step(event: HistoryEvent) -> str:
     """The activity that a marker is about: the SDK's core writes its name in plain JSON."""
     marker = event.marker_recorded_event_attributes
-    if marker.marker_name != "core_local_activity":
-        return marker.marker_name
     return str(msgspec.json.decode(marker.details["data"].payloads[0].data)["activity_type"])

@@ -5,7 +5,8 @@ mail. Its clock stops when the workflow's result arrives, by a long poll as a re
 call, so the same cost on both sides. The story marks the mail as sent before it ends; that each mark is older than
 its workflow's end is checked after the block, as is everything in `verdicts.py`. This process makes the load and is
 not counted, nor are the stand-ins, which are others' systems; they take their share of the machine all the same,
-which is to the story's disadvantage in the rate. `python -m benchmarks.purchase razorpay` pays there, not at Stripe.
+which is to the story's disadvantage in the rate. `python -m benchmarks.purchase razorpay` pays there, not at Stripe,
+and its buyers are told over three channels: e-mail, WhatsApp and push.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """The running academy with the reference's worker beside it, and people who are logged in already."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ ORDER_TRIES = 8
 """An answer takes up to 8 s."""
 
 TOKEN_LIFE = timedelta(hours=2)
+THREE_CHANNELS = ("email", "push", "whatsapp")
 BILLING = {"name": "Asha Menon", "state": "KL", "postalCode": "682001", "country": "IN"}
 
 
@@ -78,6 +80,8 @@ class Shop:
         """A client as it comes, for the reference."""
         settings = stack.settings
         self.provider = provider
+        self.channels = THREE_CHANNELS if provider == "razorpay" else ("email",)
+        """Over which a buyer is told."""
         self.provider_port: int = getattr(settings, f"{provider}_stand_in_port")
         self.order = msgspec.json.encode({"provider": provider, "billing": BILLING})
         """The body of every order."""
@@ -91,19 +95,27 @@ class Shop:
             'SELECT id, price FROM courses WHERE "isPublished" AND NOT "isFree" AND price > 0 AND "clinicId" IS NULL'
             ' AND "maxEnrollments" IS NULL ORDER BY id'
         )
-        buyers, people, sessions = [], [], []
+        buyers, people, sessions, devices = [], [], [], []
+        has_phone = "whatsapp" in self.channels
         until = datetime.now(UTC) + TOKEN_LIFE
         for course in islice(cycle(courses), how_many):
             user_id, session_id = new_id(), new_id()
-            people.append((user_id, f"buyer-{next(self._numbers)}@people.example", [Role.STUDENT]))
+            number = next(self._numbers)
+            phone = {"whatsapp": f"+91{9_000_000_000 + number}"} if has_phone else {}
+            consents = dict.fromkeys(phone, datetime.now(UTC).isoformat())
+            reached_by = [json.dumps(value) for value in ({"email": True, **phone}, consents)]
+            people.append((user_id, f"buyer-{number}@people.example", [Role.STUDENT], *reached_by))
+            if has_phone:
+                devices.append((new_id(), user_id, f"token-{user_id}"))
             sessions.append((session_id, user_id, until))
             token = self._tokens.issue(user_id, session_id, [Role.STUDENT], life=TOKEN_LIFE)
             buyers.append(Buyer(user_id, course["id"], course["price"], f"authorization: Bearer {token}\r\n"))
         await self.sql.executemany(
             """INSERT INTO users (id, email, password_hash, name, roles, locale, time_zone, contact_channels, consents)
-               VALUES ($1, $2, 'none', 'Asha Menon', $3, 'en', 'Asia/Kolkata', '{"email": true}', '{}')""",
+               VALUES ($1, $2, 'none', 'Asha Menon', $3, 'en', 'Asia/Kolkata', $4, $5)""",
             people,
         )
+        await self.sql.executemany("INSERT INTO devices (id, user_id, kind, token) VALUES ($1, $2, 'fcm', $3)", devices)
         await self.sql.executemany("INSERT INTO auth_sessions (id, user_id, expires_at) VALUES ($1, $2, $3)", sessions)
         return buyers
 

@@ -256,16 +256,16 @@ class Recorder:
         await self.keep("message", handle)
 
     async def notices(self) -> None:
-        """A purchase that starts two; one waits for the end of quiet hours; one has nothing left to do."""
+        """A purchase that sends two at once, and one that starts stories for them, since its buyer sleeps; one that
+        waits for the end of quiet hours; one that has nothing left to do."""
         person = await somebody()
         await with_phone(person, Channel.WHATSAPP, Channel.SMS)
         await with_device(person, "fcm")
         bought = await self.open.buy(await self.open.course(price=None, isFree=True), person.id)
-        await self.keep("purchase-with-notices", bought.handle)
-        row = await one(
-            "SELECT id FROM outgoing_messages WHERE user_id = $1 AND channel = 'whatsapp'", bought.order.user_id
-        )
-        await self.keep("notice", self.notice(row["id"]))
+        await self.keep("purchase-told-over-all-channels", bought.handle)
+        await quiet_for_seconds(person, 4)
+        bought = await self.open.buy(await self.open.course(price=None, isFree=True), person.id)
+        await self.keep("purchase-with-notices-left", bought.handle)
         await quiet_for_seconds(person, 4)
         [message_id] = (await communication_to(person, Channel.SMS)).notices
         await self.open.stories.tell_notice(message_id)

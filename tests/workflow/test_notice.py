@@ -1,7 +1,8 @@
-"""A purchase tells over three channels, each by a story of its own; quiet hours are a timer; receipts move forward."""
+"""A purchase tells over three channels; what cannot go at once has a story of its own; quiet hours are a timer."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest_asyncio
 from temporalio.client import WorkflowExecutionStatus
@@ -31,14 +32,21 @@ async def phones(academy: Academy) -> AsyncIterator[Phones]:
     await opened.close()
 
 
-async def enrolled(academy: Academy) -> tuple[Person, str, str]:
-    """Somebody with a phone who took a free course; their number and their device's token."""
+async def enrolled(academy: Academy, *, asleep: bool = False) -> tuple[Person, str, str, list[Any]]:
+    """Somebody with a phone who took a free course; their number, their device's token, and the purchase's history."""
     person = await academy.new_person()
     number = await with_phone(person, Channel.WHATSAPP)
     _, token = await with_device(person, "fcm")
+    if asleep:
+        await quiet_for_seconds(person, 3600)
     bought = await academy.buy(await academy.course(price=None, isFree=True, title="Doṣa Basics"), person.id)
     await bought.handle.result()
-    return person, number, token
+    return person, number, token, list((await bought.handle.fetch_history()).events)
+
+
+def notices_started(events: list[Any]) -> int:
+    """Stories of single messages."""
+    return sum(event.HasField("start_child_workflow_execution_initiated_event_attributes") for event in events)
 
 
 async def status_of(person: Person, channel: Channel) -> str:
@@ -47,10 +55,10 @@ async def status_of(person: Person, channel: Channel) -> str:
 
 
 async def test_an_enrollment_is_told_by_mail_whatsapp_and_push(academy: Academy, phones: Phones) -> None:
-    person, number, token = await enrolled(academy)
-    await eventually(
-        "SELECT FROM outgoing_messages WHERE user_id = $1 HAVING count(*) = 3 AND bool_and(status = 'sent')", person.id
-    )
+    person, number, token, events = await enrolled(academy)
+    row = await one("SELECT array_agg(status) AS statuses FROM outgoing_messages WHERE user_id = $1", person.id)
+    assert row["statuses"] == ["sent"] * 3, "all of them before the purchase's end"
+    assert notices_started(events) == 0
     [by_whatsapp] = await phones.taken(number)
     assert by_whatsapp["title"] == "enrollment_confirmation (en)"
     assert "Doṣa Basics" in by_whatsapp["text"]
@@ -60,14 +68,25 @@ async def test_an_enrollment_is_told_by_mail_whatsapp_and_push(academy: Academy,
 
 async def test_a_dead_channel_holds_up_neither_the_purchase_nor_the_others(academy: Academy, phones: Phones) -> None:
     await phones.fault("whatsapp", "busy", times=100)
-    person, number, token = await enrolled(academy)  # the purchase has ended
-    assert await status_of(person, Channel.EMAIL) == "sent"
-    await eventually(
-        "SELECT FROM outgoing_messages WHERE user_id = $1 AND channel = 'push' AND status = 'sent'", person.id
-    )
+    person, number, token, events = await enrolled(academy)  # the purchase has ended
+    assert (await status_of(person, Channel.EMAIL), await status_of(person, Channel.PUSH)) == ("sent", "sent")
     assert len(await phones.taken(token)) == 1
     assert await phones.taken(number) == []
     assert await status_of(person, Channel.WHATSAPP) in ("queued", "claimed")
+    assert notices_started(events) == 1
+    await phones.mend()
+    await eventually(
+        "SELECT FROM outgoing_messages WHERE user_id = $1 AND channel = 'whatsapp' AND status = 'sent'", person.id
+    )
+    assert len(await phones.taken(number)) == 1
+
+
+async def test_a_buyer_who_sleeps_is_told_by_mail_only(academy: Academy, phones: Phones) -> None:
+    person, number, token, events = await enrolled(academy, asleep=True)
+    assert await status_of(person, Channel.EMAIL) == "sent"
+    assert [await status_of(person, channel) for channel in (Channel.WHATSAPP, Channel.PUSH)] == ["queued"] * 2
+    assert await phones.taken(number) + await phones.taken(token) == []
+    assert notices_started(events) == 2
 
 
 async def test_an_sms_waits_for_the_end_of_the_quiet_hours(academy: Academy, phones: Phones) -> None:

@@ -27,13 +27,17 @@ class Phones:
         answer = await self._http.post("/api/phones/faults", json={"provider": provider, "kind": kind, "times": times})
         assert answer.status_code == 200, answer.text
 
+    async def mend(self) -> None:
+        """All faults off."""
+        await self._http.delete("/api/phones/faults")
+
     async def subscription(self) -> Any:
         """A browser subscribes."""
         return (await self._http.post("/api/phones/subscriptions")).json()
 
     async def close(self) -> None:
         """All faults off."""
-        await self._http.delete("/api/phones/faults")
+        await self.mend()
         await self._http.aclose()
 
 
@@ -95,6 +99,7 @@ async def quiet_for_seconds(person: Person, seconds: int) -> None:
     await fetch("UPDATE users SET time_zone = 'UTC' WHERE id = $1", person.id)
     await fetch(
         "INSERT INTO message_preferences (user_id, quiet_since, quiet_until, opt_outs)"
-        " SELECT $1, (now() - interval '1 h')::time, (now() + make_interval(secs => $2))::time, '[]'",
+        " SELECT $1, (now() - interval '1 h')::time, (now() + make_interval(secs => $2))::time, '[]'"
+        " ON CONFLICT (user_id) DO UPDATE SET quiet_since = excluded.quiet_since, quiet_until = excluded.quiet_until",
         *(person.id, seconds),
     )

@@ -13,10 +13,18 @@ from bootstrap import Services
 from db.queries.messaging.notices import claim, notices_without_story
 from db.sql import fetch
 from domain.errors import OutageError
+from domain.identifiers import new_id
 from domain.messaging.telling import Channel
 from stack.embedded import EmbeddedStack
 from tests.integration.conftest import NewPerson, Person
-from tests.integration.messaging.phones import Phones, communication_to, message, with_device, with_phone
+from tests.integration.messaging.phones import (
+    Phones,
+    communication_to,
+    message,
+    quiet_for_seconds,
+    with_device,
+    with_phone,
+)
 
 CHANNELS = ["twilio", "whatsapp", "fcm", "webpush"]
 
@@ -127,6 +135,33 @@ async def test_a_claim_whose_worker_died_becomes_unknown(
     await send(notices, message_id)
     assert (await message(message_id))["status"] == "unknown"
     assert await phones.taken(address) == []
+
+
+async def test_now_means_what_can_go_and_the_rest_is_named(
+    notices: Notices, phones: Phones, new_person: NewPerson
+) -> None:
+    by_sms, number = await queued("twilio", await new_person(), phones)
+    by_push, token = await queued("fcm", await new_person(), phones)
+    busy, busy_number = await queued("whatsapp", await new_person(), phones)
+    sleeper = await new_person()
+    asleep, sleeping_number = await queued("twilio", sleeper, phones)
+    await quiet_for_seconds(sleeper, 3600)
+    await phones.fault("whatsapp", "busy")
+    ids = (by_sms, by_push, busy, asleep, new_id())
+    assert await ActivityEnvironment().run(notices.send_now, ids) == (busy, asleep)
+    assert [len(await phones.taken(to)) for to in (number, token, busy_number, sleeping_number)] == [1, 1, 0, 0]
+    assert await ActivityEnvironment().run(notices.send_now, ids) == (asleep,)
+    assert [len(await phones.taken(to)) for to in (number, token, busy_number, sleeping_number)] == [1, 1, 1, 0]
+
+
+async def test_now_leaves_a_claim_to_a_story_of_its_own(
+    notices: Notices, phones: Phones, new_person: NewPerson
+) -> None:
+    """A worker killed after its claim: the step's next try must not send again, and not end the message either."""
+    message_id, number = await queued("twilio", await new_person(), phones)
+    assert await claim(message_id)
+    assert await ActivityEnvironment().run(notices.send_now, (message_id,)) == (message_id,)
+    assert ((await message(message_id))["status"], await phones.taken(number)) == ("claimed", [])
 
 
 async def test_two_workers_at_once_send_once(notices: Notices, phones: Phones, new_person: NewPerson) -> None:
