@@ -94,7 +94,7 @@ def _first_event(path: Path) -> dict[str, Any]:
 
 def _payloads(value: Any, name: str = "") -> list[dict[str, Any]]:
     """Every payload of a history, except search attributes (never encrypted) and the SDK's notes in its markers."""
-    if name == "searchAttributes" or (name == "data" and isinstance(value, dict)):
+    if name == "searchAttributes" or (name in ("data", "patch-data") and isinstance(value, dict)):
         return []
     if isinstance(value, list):
         return [payload for item in value for payload in _payloads(item, name)]
