@@ -69,6 +69,8 @@ class Messages:
             raise BusinessRefusalError("recipient_disabled")
         if message.is_unwanted:
             raise BusinessRefusalError("opted_out")
+        if message.is_unverified:
+            raise BusinessRefusalError("address_unverified")
         facts = message.facts
         if isinstance(facts, EnrollmentFacts) and facts.has_ended:
             # Refunded while the mail waited: "you can begin now" would be wrong by now.

@@ -49,15 +49,25 @@ PROBLEMS: dict[str, ProblemKind] = {
     "login_not_linked": ProblemKind(
         403,
         "This login is not linked to its account here",
-        "Its e-mail has an account that it cannot be linked to by itself: ask the academy.",
+        "Its e-mail has an account that it cannot be linked to by itself: log in there with its password and link it.",
     ),
     "login_without_email": ProblemKind(
         403,
         "The login's token has no e-mail",
-        "Let your login put the claims `email` and `email_verified` in its tokens.",
+        "Let your login put the claims `email` and `email_verified` in its tokens; or log in here with a password and"
+        " link it: a login that is linked needs none.",
     ),
     "login_elsewhere": ProblemKind(
         409, "This login is not kept here", "It came from your organisation's own login: end or change it there."
+    ),
+    "external_login_refused": ProblemKind(
+        422, "This token opens nothing here", "Send a fresh access token of your organisation's own login."
+    ),
+    "external_login_taken": ProblemKind(
+        409, "This login opens another account", "Unlink it there first, with that account's password."
+    ),
+    "external_login_exists": ProblemKind(
+        409, "Another login opens this account", "Unlink that one first; each account has one of an organisation."
     ),
     # Courses and purchases.
     "course_not_found": ProblemKind(404, "No such course", "Check the course's id or slug; it may be unpublished."),
@@ -94,6 +104,11 @@ PROBLEMS: dict[str, ProblemKind] = {
         409, "There is no invoice", "A purchase is invoiced once it is paid; a free course needs no invoice."
     ),
     # Messages.
+    "recipient_address_differs": ProblemKind(
+        422,
+        "An address is not the account's own",
+        "Leave `email` and `phoneNumber` out, or send those that the account has; nothing was sent to anybody.",
+    ),
     "recipient_unknown": ProblemKind(
         422, "A recipient is not known", "Name people by the ids of their accounts; nothing was sent to anybody."
     ),

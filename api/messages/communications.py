@@ -19,6 +19,7 @@ from api.purchases.controller import IdempotencyKey
 from api.subject import Subject
 from bootstrap import Services
 from db.queries.messaging.communications import NewCommunication, commit_communication
+from db.queries.messaging.communications import Recipient as RecipientRow
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identity.roles import Permission
 from domain.messaging.telling import Category, Channel
@@ -29,9 +30,12 @@ MOST_RECIPIENTS = 500
 
 
 class Recipient(ApiStruct, forbid_unknown_fields=True):
-    """A person with an account; addresses are theirs to give."""
+    """A person with an account. Messages go to the addresses that the account has, with the consents that it has;
+    `email` and `phoneNumber`, where given, have to be the same."""
 
     user_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    email: Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    phone_number: Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
 
 
 class CommunicationBody(ApiStruct, forbid_unknown_fields=True):
@@ -62,6 +66,7 @@ class CommunicationView(ApiStruct):
         Permission.COMMUNICATIONS,
         "idempotency_key_missing",
         "idempotency_key_reused",
+        "recipient_address_differs",
         "recipient_unknown",
         "validation_failed",
         "service_unavailable",
@@ -81,7 +86,10 @@ async def send_communication(
         key=idempotency_key,
         request_hash=hashlib.sha256(msgspec.json.encode(data)).hexdigest(),
         category=data.category,
-        recipients=tuple(recipient.user_id for recipient in data.recipients),
+        recipients=tuple(
+            RecipientRow(user_id=each.user_id, email=each.email, phone_number=each.phone_number)
+            for each in data.recipients
+        ),
         channels=tuple(data.channels),
         title=data.title,
         body=data.body,

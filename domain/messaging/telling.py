@@ -35,6 +35,8 @@ class Reachable(msgspec.Struct, frozen=True, kw_only=True):
     """`{"email": true, "sms": "+91…", "whatsapp": "+91…"}`."""
     consents: dict[str, str]
     """Channel → the moment of the consent."""
+    email_is_verified: bool = False
+    """Whether the person has shown that the address is theirs."""
     opt_outs: tuple[str, ...] = ()
     """`opt_out_key`s."""
     device_ids: tuple[str, ...] = ()
@@ -63,7 +65,9 @@ def ways_to(person: Reachable, category: Category, channels: tuple[Channel, ...]
         elif channel is Channel.PUSH:
             ways += [Way(channel, device_id) for device_id in person.device_ids]
         elif channel is Channel.EMAIL:
-            ways += [Way(channel)] if person.contact_channels.get(channel) else []
+            # Whoever registers a stranger's address must not have us advertise to them.
+            is_allowed = person.email_is_verified or category is not Category.MARKETING
+            ways += [Way(channel)] if is_allowed and person.contact_channels.get(channel) else []
         elif person.contact_channels.get(channel) and channel in person.consents:
             ways.append(Way(channel))
     return ways

@@ -103,3 +103,43 @@ async def test_a_mail_that_can_wait_waits_and_an_opt_out_meanwhile_counts(
     await eventually("SELECT FROM outgoing_messages WHERE user_id = $1 AND status = 'failed'", person.id)
     row = await one("SELECT failure FROM outgoing_messages WHERE user_id = $1", person.id)
     assert row["failure"] == "opted_out"
+
+
+async def test_marketing_goes_to_verified_addresses_only_also_when_it_waited(
+    app: Litestar, client: httpx.AsyncClient, academy: Academy
+) -> None:
+    known, stranger, changed = [await academy.new_person() for _ in range(3)]
+    verify = "UPDATE users SET email_verified_at = CASE WHEN $2 THEN now() END WHERE id = $1"
+    for person in (known, changed):
+        await fetch(verify, person.id, True)
+    await fetch(verify, stranger.id, False)
+    await quiet_for_seconds(changed, 4)
+    body = body_to(known, stranger, changed, category="marketing", channels=["email"])
+    answer = await client.post(PATH, json=body, headers=await headers_of(app, academy))
+    assert (answer.status_code, answer.json()["messages"]) == (202, 2), answer.text
+    assert await rows_of(stranger) == []
+    await fetch(verify, changed.id, False)
+    await eventually("SELECT FROM outgoing_messages WHERE user_id = $1 AND status = 'sent'", known.id)
+    row = await eventually("SELECT failure FROM outgoing_messages WHERE user_id = $1 AND status = 'failed'", changed.id)
+    assert row["failure"] == "address_unverified"
+    body = body_to(stranger, category="transactional", channels=["email"])
+    assert (await client.post(PATH, json=body, headers=await headers_of(app, academy))).json()["messages"] == 1
+
+
+async def test_an_address_that_is_not_the_accounts_stops_all(
+    app: Litestar, client: httpx.AsyncClient, academy: Academy
+) -> None:
+    person, other = [await academy.new_person() for _ in range(2)]
+    number = await with_phone(person, Channel.SMS)
+    headers = await headers_of(app, academy)
+    own = {"userId": person.id, "email": person.email.upper(), "phoneNumber": number}
+    for wrong in ({**own, "email": other.email}, {**own, "phoneNumber": "+919999999998"}):
+        answer = await client.post(PATH, json=body_to(other, recipients=[own, wrong]), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "recipient_address_differs")
+        assert other.email not in answer.text
+    for raw in ({"email": person.email}, {**own, "phoneNumber": "12345"}, {**own, "email": "a b@example.com"}):
+        answer = await client.post(PATH, json=body_to(other, recipients=[raw]), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert await rows_of(person) == []
+    answer = await client.post(PATH, json=body_to(other, recipients=[own]), headers=headers)
+    assert (answer.status_code, answer.json()["messages"]) == (202, 2)

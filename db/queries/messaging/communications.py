@@ -13,6 +13,14 @@ from domain.identifiers import new_id
 from domain.messaging.telling import Category, Channel
 
 
+class Recipient(msgspec.Struct, frozen=True, kw_only=True):
+    """A person, and the addresses that the sender has of them, if any: to be compared, never to be used."""
+
+    user_id: str
+    email: str | None = None
+    phone_number: str | None = None
+
+
 class NewCommunication(msgspec.Struct, frozen=True, kw_only=True):
     """`communication.send` of the brief."""
 
@@ -20,8 +28,7 @@ class NewCommunication(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     request_hash: str
     category: Category
-    recipients: tuple[str, ...]
-    """User ids."""
+    recipients: tuple[Recipient, ...]
     channels: tuple[Channel, ...]
     title: str
     body: str
@@ -38,7 +45,8 @@ class Communication(msgspec.Struct, frozen=True, kw_only=True):
 async def commit_communication(new: NewCommunication) -> Communication:
     """Write it, or find it by its sender's key.
 
-    Raises `BusinessRefusalError` with `idempotency_key_reused` or `recipient_unknown`; then nothing is written.
+    Raises `BusinessRefusalError` with `idempotency_key_reused`, `recipient_unknown` or `recipient_address_differs`;
+    then nothing is written.
     """
 
     async def work() -> Communication:
@@ -51,10 +59,7 @@ async def commit_communication(new: NewCommunication) -> Communication:
         if not written:
             return await _known(new)
         communication_id: str = written[0]["id"]
-        recipients = sorted(set(new.recipients))
-        found = await fetch("SELECT id FROM users WHERE id = ANY($1)", recipients)
-        if len(found) != len(recipients):
-            raise BusinessRefusalError("recipient_unknown")
+        recipients = await _checked(new.recipients)
         ids: list[str] = []
         for user_id in recipients:
             queued = await queue_messages(
@@ -72,6 +77,23 @@ async def commit_communication(new: NewCommunication) -> Communication:
         return Communication(id=communication_id, message_ids=tuple(ids))
 
     return await in_transaction(work)
+
+
+async def _checked(recipients: tuple[Recipient, ...]) -> list[str]:
+    """The ids, each once. A number or an address that is not the account's is a sign of another person, or of a
+    program whose copy is old: better nobody is told than somebody else."""
+    ids = sorted({recipient.user_id for recipient in recipients})
+    rows = await fetch("SELECT id, email, contact_channels FROM users WHERE id = ANY($1)", ids)
+    people = {row["id"]: row for row in rows}
+    if len(people) != len(ids):
+        raise BusinessRefusalError("recipient_unknown")
+    for recipient in recipients:
+        row = people[recipient.user_id]
+        numbers = msgspec.json.decode(row["contact_channels"]).values()
+        is_other_email = recipient.email is not None and recipient.email.casefold() != row["email"].casefold()
+        if is_other_email or (recipient.phone_number is not None and recipient.phone_number not in numbers):
+            raise BusinessRefusalError("recipient_address_differs")
+    return ids
 
 
 async def _known(new: NewCommunication) -> Communication:

@@ -34,6 +34,8 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     category: Category
     is_unwanted: bool
     """The person opted out of it after it was queued."""
+    is_unverified: bool
+    """It is marketing, and nobody has shown that the address is theirs (any more)."""
 
 
 TOLD_ALONE = ("email-verification", "password-reset", "password-changed")
@@ -59,6 +61,7 @@ async def read_message(message_id: str) -> MessageRow | None:
         user_id=row["user_id"],
         category=Category(row["category"]),
         is_unwanted=row["is_unwanted"],
+        is_unverified=row["is_unverified"],
     )
 
 
@@ -161,7 +164,8 @@ SELECT m.id, m.template, m.status, m.created_at, u.email, u.disabled_at IS NOT N
                          WHERE s.id = m.params ->> 'communicationId') END AS facts,
        m.user_id, m.category, m.category <> 'transactional' AND (
          coalesce(p.opt_outs ? (m.category || ':email'), FALSE)
-         OR NOT coalesce((u.contact_channels ->> 'email')::boolean, FALSE)) AS is_unwanted
+         OR NOT coalesce((u.contact_channels ->> 'email')::boolean, FALSE)) AS is_unwanted,
+       m.category = 'marketing' AND u.email_verified_at IS NULL AS is_unverified
 FROM outgoing_messages m JOIN users u ON u.id = m.user_id LEFT JOIN message_preferences p ON p.user_id = u.id
 WHERE m.id = $1 AND m.channel = 'email'
 """  # noqa: S608  # constants of this file

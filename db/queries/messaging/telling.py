@@ -9,7 +9,8 @@ from domain.identifiers import new_id
 from domain.messaging.telling import Category, Channel, Reachable, ways_to
 
 _REACHABLE = """
-SELECT u.contact_channels, u.consents, coalesce(p.opt_outs, '[]') AS opt_outs,
+SELECT u.contact_channels, u.consents, u.email_verified_at IS NOT NULL AS email_is_verified,
+       coalesce(p.opt_outs, '[]') AS opt_outs,
        ARRAY(SELECT d.id FROM devices d WHERE d.user_id = u.id AND d.disabled_at IS NULL ORDER BY d.id) AS device_ids
 FROM users u LEFT JOIN message_preferences p ON p.user_id = u.id WHERE u.id = $1
 """
@@ -39,6 +40,7 @@ async def queue_messages(
     person = Reachable(
         contact_channels=msgspec.json.decode(row["contact_channels"]),
         consents=msgspec.json.decode(row["consents"]),
+        email_is_verified=row["email_is_verified"],
         opt_outs=tuple(msgspec.json.decode(row["opt_outs"])),
         device_ids=tuple(row["device_ids"]),
     )

@@ -2,7 +2,8 @@
 
 GET    /api/phones?to=               what was taken, the newest last
 DELETE /api/phones
-POST   /api/phones/faults            {"provider": "twilio", "kind": "hang_after", "times": 1}; DELETE switches all off
+POST   /api/phones/faults            {"provider": "twilio", "kind": "hang_after", "times": 1}; GET shows what is left of
+                                     them, DELETE switches all off
 POST   /api/phones/subscriptions     a browser subscribes: what its page would send us
 POST   /api/phones/receipts/{status} optional JSON {"id"}: report a message (the last one) once more, signed
 """
@@ -83,6 +84,9 @@ class Phones:
         early = {"busy": Answer(429, b"{}"), "error_before": Answer(500, b"{}")}
         if fault in early:
             return early[fault]
+        if fault == "hang_before":
+            await asyncio.wait({asyncio.ensure_future(request.gone())}, timeout=HANG_SECONDS)
+            return Answer(500, b"{}")
         if fault in ("gone", "refuse"):
             return (GONE if fault == "gone" else REFUSED)[provider]()
         try:
@@ -114,6 +118,8 @@ class Phones:
                 self._book.clear()
             case ["POST", "faults"]:
                 return self._add_fault(request)
+            case ["GET", "faults"]:
+                return json_answer(200, self._book.faults)
             case ["DELETE", "faults"]:
                 self._book.faults.clear()
             case ["POST", "subscriptions"]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-FAULTS = ("busy", "error_before", "error_after", "hang_after", "gone", "refuse")
-"""busy: 429. error_before / error_after: 500, not kept / kept. hang_after: kept, then no answer for a minute. gone: no
-such address. refuse: this message is not acceptable."""
+FAULTS = ("busy", "error_before", "error_after", "hang_before", "hang_after", "gone", "refuse")
+"""busy: 429. error_before / error_after: 500, not kept / kept. hang_before / hang_after: the same, but no answer for a
+minute. gone: no such address. refuse: this message is not acceptable."""
 
 
 class PhoneMessage(msgspec.Struct, frozen=True, rename="camel"):

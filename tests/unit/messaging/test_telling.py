@@ -1,5 +1,7 @@
 """Who gets a message over which channel."""
 
+import msgspec
+
 from domain.messaging.push_services import is_push_service
 from domain.messaging.receipts import Delivery, furthest
 from domain.messaging.telling import Category, Channel, Reachable, Way, ways_to
@@ -10,6 +12,7 @@ EVERYTHING = Reachable(
     contact_channels={"email": True, "sms": NUMBER, "whatsapp": NUMBER},
     consents={"sms": "2026-11-25", "whatsapp": "2026-11-25"},
     device_ids=("a", "b"),
+    email_is_verified=True,
 )
 
 
@@ -35,11 +38,16 @@ def test_transactional_mail_ignores_every_opt_out() -> None:
 
 
 def test_an_opt_out_is_of_one_category_and_one_channel() -> None:
-    person = Reachable(
-        contact_channels=EVERYTHING.contact_channels, consents=EVERYTHING.consents, opt_outs=("marketing:sms",)
-    )
+    person = msgspec.structs.replace(EVERYTHING, device_ids=(), opt_outs=("marketing:sms",))
     assert names(person, Category.MARKETING) == ["x:email", "x:whatsapp"]
     assert names(person, Category.REMINDER) == ["x:email", "x:sms", "x:whatsapp"]
+
+
+def test_marketing_goes_to_no_address_that_nobody_has_verified() -> None:
+    person = msgspec.structs.replace(EVERYTHING, email_is_verified=False)
+    assert names(person, Category.MARKETING) == ["x:sms", "x:whatsapp", "x:push:a", "x:push:b"]
+    for category in (Category.REMINDER, Category.TRANSACTIONAL):
+        assert "x:email" in names(person, category)
 
 
 def test_receipts_in_any_order_say_the_furthest() -> None:
