@@ -12,6 +12,7 @@ import httpx
 from redis.asyncio import BlockingConnectionPool, Redis
 from temporalio.client import Client
 
+from activities.cleanup import Cleanup
 from activities.delivery import EventDelivery
 from activities.disputes import Disputes
 from activities.messages import Messages
@@ -211,6 +212,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         notices.send,
         sweeps.relay,
         sweeps.reconcile,
+        Cleanup().identity,
     ]
 
 

@@ -20,7 +20,7 @@ from workflows.message import MessageStory
 from workflows.notice import NoticeStory
 from workflows.purchase import PurchaseStory
 from workflows.refund import RefundStory
-from workflows.sweeps import EventRelay, PaymentReconcile
+from workflows.sweeps import EventRelay, IdentityCleanup, PaymentReconcile
 
 GRACE = timedelta(seconds=10)
 """How long running steps may finish after SIGTERM; what is cut off is done again by another worker."""
@@ -35,6 +35,7 @@ STORIES = {
         NoticeStory,
         EventRelay,
         PaymentReconcile,
+        IdentityCleanup,
     ],
 }
 

@@ -4,6 +4,7 @@ from litestar.types import ControllerRouterHandler
 
 from api.catalog.controller import get_course, list_courses
 from api.identity.controller import IdentityController
+from api.identity.external_logins import ExternalLoginController
 from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
@@ -31,6 +32,7 @@ from api.webhooks.stripe import receive_stripe_event
 ROUTES: list[ControllerRouterHandler] = [
     IdentityController,
     SessionController,
+    ExternalLoginController,
     RecoveryController,
     verify_email_page,
     reset_password_page,

@@ -22,6 +22,7 @@ class Story(StrEnum):
     NOTICE = "Notice"
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
+    IDENTITY_CLEANUP = "IdentityCleanup"
 
 
 CHECKOUT_UPDATE = "checkout"

@@ -1,4 +1,4 @@
-"""The two scheduled walks: the relay repeats what was not delivered, the reconciliation compares books."""
+"""The scheduled walks: the relay repeats what was not delivered, the reconciliation compares books, and one forgets."""
 
 from temporalio import workflow
 
@@ -6,6 +6,7 @@ from domain.stories import Story
 from workflows.profiles import SWEEP, SWEEP_HEARTBEAT
 
 with workflow.unsafe.imports_passed_through():
+    from activities.cleanup import Cleanup
     from activities.sweeps import SweepReport, Sweeps
 
 
@@ -34,6 +35,22 @@ class PaymentReconcile:
         """What was seen and what was set going."""
         return await workflow.execute_activity_method(
             Sweeps.reconcile,
+            schedule_to_close_timeout=SWEEP.schedule_to_close,
+            start_to_close_timeout=SWEEP.start_to_close,
+            heartbeat_timeout=SWEEP_HEARTBEAT,
+            retry_policy=SWEEP.retry,
+        )
+
+
+@workflow.defn(name=Story.IDENTITY_CLEANUP)
+class IdentityCleanup:
+    """Every day: sessions, tokens and links that ended long ago."""
+
+    @workflow.run
+    async def run(self) -> SweepReport:
+        """How many rows were deleted."""
+        return await workflow.execute_activity_method(
+            Cleanup.identity,
             schedule_to_close_timeout=SWEEP.schedule_to_close,
             start_to_close_timeout=SWEEP.start_to_close,
             heartbeat_timeout=SWEEP_HEARTBEAT,

@@ -7,7 +7,7 @@ from api.http.schemas import FieldError
 from api.identity.passwords import hash_password, password_fits
 from api.identity.throttle import LoginThrottle
 from bootstrap import Services
-from db.queries.identity.accounts import credentials_of, profile_of
+from db.queries.identity.accounts import Credentials, credentials_of, profile_of
 from db.queries.identity.email_links import (
     change_password,
     follow_verification,
@@ -95,8 +95,8 @@ class Recovery:
         await self._logins.forget(owner.email)
         return message_id
 
-    async def change(self, user_id: str, session_id: str, current: str, new: str, address: str) -> str:
-        """Set the password by the present one; the id of the mail that says so.
+    async def prove(self, user_id: str, field: str, password: str, address: str) -> Credentials:
+        """See that the caller knows the account's password, as at a login; a refusal names the `field`.
 
         Raises `ProblemError` (`validation_failed`, `too_many_requests`): who holds a stolen token must not be able to
         guess the password here more often than at the login.
@@ -105,11 +105,22 @@ class Recovery:
         credentials = await credentials_of(profile.email) if profile else None
         if profile is None or credentials is None:
             raise ProblemError("login_required")
-        _require_good("newPassword", new, profile.email, profile.name)
         await self._logins.enter(profile.email, address)
-        if not await password_fits(credentials.password_hash, current):
-            raise _refused("currentPassword", "This is not your present password.")
+        if not await password_fits(credentials.password_hash, password):
+            raise _refused(field, "This is not your present password.")
         await self._logins.succeeded(profile.email, address)
+        return credentials
+
+    async def change(self, user_id: str, session_id: str, current: str, new: str, address: str) -> str:
+        """Set the password by the present one; the id of the mail that says so.
+
+        Raises `ProblemError` (`validation_failed`, `too_many_requests`).
+        """
+        profile = await profile_of(user_id)
+        if profile is None:
+            raise ProblemError("login_required")
+        _require_good("newPassword", new, profile.email, profile.name)
+        credentials = await self.prove(user_id, "currentPassword", current, address)
         password_hash = await hash_password(new)
         message_id = await in_transaction(
             lambda: change_password(user_id, session_id, password_hash, credentials.password_changed_at)

@@ -80,6 +80,8 @@ class ExternalIdentity(Table, tablename="external_identities", db=DB):
     roles_as_of = moment()
     """When the newest token seen was issued: an older one does not change roles."""
     created_at = created_now()
+    unlinked_at = optional_moment()
+    """Since then it opens nothing, and is not linked again by an address alone."""
 
     external_identities_issuer_subject_key = Unique([issuer, subject])
     external_identities_issuer_user_key = Unique([issuer, user_id])

@@ -25,6 +25,7 @@ from domain.stories import Attribute, Story, TaskQueue
 SCHEDULES = {
     "event-relay": (Story.EVENT_RELAY, timedelta(seconds=30)),
     "payment-reconcile": (Story.PAYMENT_RECONCILE, timedelta(minutes=10)),
+    "identity-cleanup": (Story.IDENTITY_CLEANUP, timedelta(days=1)),
 }
 """Schedule id → what it starts, and how often."""
 

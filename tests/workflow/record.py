@@ -241,8 +241,12 @@ class Recorder:
             self.recorded[f"late-payment-authorised-{end}"] = story
 
     async def sweeps(self) -> None:
-        """The two scheduled walks."""
-        for story, name in ((Story.EVENT_RELAY, "event-relay"), (Story.PAYMENT_RECONCILE, "payment-reconcile")):
+        """The scheduled walks."""
+        for story, name in (
+            (Story.EVENT_RELAY, "event-relay"),
+            (Story.PAYMENT_RECONCILE, "payment-reconcile"),
+            (Story.IDENTITY_CLEANUP, "identity-cleanup"),
+        ):
             client = self.open.services.temporal
             await self.keep(name, await client.start_workflow(story, id=name, task_queue=TaskQueue.CORE))
 

@@ -31,7 +31,8 @@ async def user_of_identity(issuer: str, subject: str) -> ExternalUser | None:
     found = await fetch_as(
         ExternalUser,
         """SELECT u.id, e.id AS identity_id, u.roles, u.disabled_at IS NOT NULL AS is_disabled, e.roles_as_of
-           FROM external_identities e JOIN users u ON u.id = e.user_id WHERE e.issuer = $1 AND e.subject = $2""",
+           FROM external_identities e JOIN users u ON u.id = e.user_id
+           WHERE e.issuer = $1 AND e.subject = $2 AND e.unlinked_at IS NULL""",
         *(issuer, subject),
     )
     return found[0] if found else None

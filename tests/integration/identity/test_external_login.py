@@ -2,77 +2,27 @@
 
 import asyncio
 import base64
-import dataclasses
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import jwt
 import pytest
-import pytest_asyncio
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from api.app import create_app
-from bootstrap import Services, login_issuer_of
 from db.queries.identity.external_identities import follow_claim, user_of_identity
 from db.sql import fetch, fetch_one
 from domain.identifiers import new_id
 from domain.identity.roles import Role
-from gateways.oidc.issuer import LoginIssuer
-from tests.integration.conftest import PASSWORD, NewPerson, bearer, client_of
-from tests.integration.identity.issuer_stand_in import AUDIENCE, StandInIssuer
-
-AUTH = "/api/v1/auth"
-
-
-@pytest.fixture
-def issuer() -> Iterator[StandInIssuer]:
-    made = StandInIssuer()
-    made.add_rsa("k1", use="sig", alg="RS256")
-    yield made
-    made.close()
-
-
-@dataclasses.dataclass
-class World:
-    """The API with an issuer set, and the client that asks that issuer."""
-
-    http: httpx.AsyncClient
-    login: LoginIssuer
-
-    async def status(self, token: str, path: str = f"{AUTH}/me") -> tuple[int, str]:
-        answer = await self.http.get(path, headers=bearer(token))
-        return answer.status_code, answer.json().get("code", "")
-
-    async def me(self, token: str) -> Any:
-        answer = await self.http.get(f"{AUTH}/me", headers=bearer(token))
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def world(services: Services, issuer: StandInIssuer) -> AsyncIterator[World]:
-    settings = services.settings.model_copy(
-        update={
-            "oidc_issuer": issuer.url,
-            "oidc_audience": AUDIENCE,
-            "oidc_role_claim": "realm_access.roles",
-            "oidc_roles": "doctor=Doctor,desk=ClinicAdmin,boss=SuperAdmin",
-        }
-    )
-    login = login_issuer_of(settings)
-    assert login is not None
-    app = create_app(dataclasses.replace(services, settings=settings, login_issuer=login))
-    async with client_of(app, "192.0.2.40") as http:
-        yield World(http, login)
-    await login.close()
+from tests.integration.conftest import PASSWORD, NewPerson, bearer
+from tests.integration.identity.conftest import AUTH, World
+from tests.integration.identity.issuer_stand_in import StandInIssuer
 
 
 def with_roles(*roles: str) -> dict[str, Any]:
@@ -358,6 +308,12 @@ async def test_an_address_nobody_vouches_for_is_not_verified(world: World, issue
 @pytest.mark.parametrize("email", [None, "", "no address", "a@b"])
 async def test_no_address_no_account(world: World, issuer: StandInIssuer, email: str | None) -> None:
     assert await world.status(issuer.token(new_id(), email=email)) == (403, "login_without_email")
+
+
+async def test_a_login_that_is_known_needs_no_address(world: World, issuer: StandInIssuer) -> None:
+    subject = new_id()
+    me = await world.me(issuer.token(subject))
+    assert await world.me(issuer.token(subject, email=None, email_verified=None)) == me
 
 
 async def test_a_disabled_account_is_shut(world: World, issuer: StandInIssuer) -> None:
