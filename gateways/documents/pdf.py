@@ -20,6 +20,10 @@ FONTS = Path(__file__).parent / "fonts"
 FAMILY = "AcademySans"
 """The one family that templates name in CSS; regular and bold."""
 
+OTHER_SCRIPTS = ("BENGALI", "GUJARATI", "GURMUKHI", "KANNADA", "MALAYALAM", "ORIYA", "TAMIL", "TELUGU")
+"""Scripts of India that Noto Sans does not have, by the names of their letters in Unicode. Bengali is Assamese's, too,
+and Oriya is Odia's."""
+
 NOTHING = ResourceAccessPolicy(allow_remote=False, base_dir=None)
 """Our templates name no file and no address, so whatever names one is not read."""
 
@@ -63,7 +67,8 @@ def _register_fonts() -> None:
     rl_config.invariant = 1
     for is_bold, name in enumerate(("Regular", "Bold")):
         font = f"{FAMILY}-{name}"
-        pdfmetrics.registerFont(ShapingFont(font, str(FONTS / f"NotoSans-{name}.ttf")))
+        others = {script: FONTS / f"NotoSans{script.title()}-{name}.ttf" for script in OTHER_SCRIPTS}
+        pdfmetrics.registerFont(ShapingFont(font, FONTS / f"NotoSans-{name}.ttf", others))
         for is_italic in (0, 1):
             addMapping(FAMILY, is_bold, is_italic, font)
     DEFAULT_FONT[FAMILY.lower()] = FAMILY

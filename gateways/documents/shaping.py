@@ -2,19 +2,20 @@
 
 xhtml2pdf lays out code points one by one. ReportLab, under it, can draw what HarfBuzz has shaped, if it is asked. So: a
 font that measures text as it will be shaped, a text object that shapes what is written in such a font, and long words
-broken between syllables. Text of ready-made letters alone goes the ordinary way. The rest is shaped script by script;
-the PDF carries beside it what was written, spaces too (`/ActualText`, ISO 32000-1, 14.9.4), since a conjunct's glyph is
-no letter.
+broken between syllables. Text of ready-made letters alone goes the ordinary way. The rest is shaped script by script,
+each in the font that has its letters. The PDF carries beside it what was written, spaces too (`/ActualText`, ISO
+32000-1, 14.9.4), since a conjunct's glyph is no letter.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import uharfbuzz
-from reportlab.pdfbase.pdfmetrics import getFont
+from reportlab.pdfbase.pdfmetrics import getFont, registerFont
 from reportlab.pdfbase.ttfonts import ShapeData, ShapedStr, TTFont
 from reportlab.pdfgen.textobject import PDFTextObject
 from xhtml2pdf import reportlab_paragraph
@@ -32,12 +33,25 @@ _JOINER = "\u200d"
 
 
 class ShapingFont(TTFont):  # type: ignore[misc]  # the library has no types
-    """A TrueType font whose text is shaped by HarfBuzz where that makes a difference."""
+    """A TrueType font whose text is shaped by HarfBuzz where that makes a difference; `others` are the files with the
+    letters of scripts that it does not have, by the script's name, read when they are needed for the first time."""
+
+    def __init__(self, name: str, path: Path, others: Mapping[str, Path] | None = None) -> None:
+        super().__init__(name, str(path))
+        self._others = dict(others or {})
+
+    def of_script(self, script: str) -> "ShapingFont":
+        """The font that has the letters of this script."""
+        return _read(f"{self.fontName}-{script}", self._others[script]) if script in self._others else self
+
+    def has(self, letter: str) -> bool:
+        """Whether it can draw this letter by itself."""
+        return ord(letter) in self.face.charToGlyph
 
     def stringWidth(self, text: str | bytes, size: float, encoding: str = "utf8") -> float:  # noqa: N802  # its name
         """The width of text as it will be drawn, in points."""
         letters = text.decode(encoding) if isinstance(text, bytes) else text
-        return float(sum(self._width_of(run, size) for run in runs_of(self, letters)))
+        return float(sum(font._width_of(run, size) for font, run in runs_of(self, letters)))
 
     def _width_of(self, run: Any, size: float) -> float:
         if isinstance(run, ShapedStr):
@@ -58,27 +72,47 @@ class ShapingFont(TTFont):  # type: ignore[misc]  # the library has no types
         return code
 
 
+@lru_cache
+def _read(name: str, path: Path) -> ShapingFont:
+    font = ShapingFont(name, path)
+    registerFont(font)
+    return font
+
+
 @lru_cache(maxsize=1024)
-def runs_of(font: ShapingFont, text: str) -> tuple[Any, ...]:
-    """The text in runs: plain ones as they are, others as glyphs with their places, in thousandths of the size."""
+def runs_of(font: ShapingFont, text: str) -> tuple[tuple[ShapingFont, Any], ...]:
+    """The text in runs, each with its font: plain ones as they are, others as glyphs with their places, in thousandths
+    of the size."""
     if _PLAIN.fullmatch(text):
-        return (text,)
-    return tuple(run if _PLAIN.fullmatch(run) else _shaped(font, run) for run in _of_one_script(text))
+        return ((font, text),)
+    return tuple(
+        (its, run if its is font and _PLAIN.fullmatch(run) else _shaped(its, run)) for its, run in _runs(font, text)
+    )
 
 
-def _of_one_script(text: str) -> Iterator[str]:
-    """HarfBuzz shapes one script at a time. Marks, digits and spaces belong to the letters before them."""
-    start, script = 0, None
+def _runs(font: ShapingFont, text: str) -> Iterator[tuple[ShapingFont, str]]:
+    """HarfBuzz shapes one script at a time. Marks, digits and spaces belong to the letters before them, as long as the
+    font of those has them: not each font has every sign."""
+    start, script, its = 0, "", font
     for place, letter in enumerate(text):
-        if not unicodedata.category(letter).startswith("L"):
-            continue
-        # A letter's name begins with its script: DEVANAGARI LETTER KA. The standard library says it no other way.
-        its = unicodedata.name(letter, "").partition(" ")[0]
-        if script is not None and its != script:
-            yield text[start:place]
+        found = _script_at(font, letter, script, its)
+        if found != script and place > start and (script or its is not font.of_script(found)):
+            yield its, text[start:place]
             start = place
-        script = its
-    yield text[start:]
+        script, its = found, font.of_script(found)
+    yield its, text[start:]
+
+
+def _script_at(font: ShapingFont, letter: str, script: str, its: ShapingFont) -> str:
+    """The script that a letter is shaped with, in the middle of text in `script`; empty for none of its own."""
+    # A letter's name begins with its script: DEVANAGARI LETTER KA. The standard library says it no other way.
+    named = unicodedata.name(letter, "").partition(" ")[0]
+    category = unicodedata.category(letter)
+    if category.startswith("L"):
+        return named
+    if category in ("Mn", "Mc", "Cf") or its.has(letter):
+        return script
+    return named if font.of_script(named) is not font else ""
 
 
 def _shaped(font: ShapingFont, run: str) -> ShapedStr:
@@ -118,11 +152,26 @@ _break_by_letter = reportlab_paragraph._chunkWord
 def _format_shaped(self: Any, text: Any) -> str:
     """What a text object writes for `text`, with the letters themselves beside the glyphs for search and copying."""
     font = getFont(self._fontname)
-    if not isinstance(font, ShapingFont) or not isinstance(text, str) or _PLAIN.fullmatch(text):
+    if isinstance(text, bytes):
+        # A line of one word comes as bytes; only a font of ours is sure to mean UTF-8.
+        text = text.decode() if isinstance(font, ShapingFont) else text
+    if not isinstance(font, ShapingFont) or _PLAIN.fullmatch(text):
         return str(_format_plainly(self, text))
-    drawn = " ".join(_format_plainly(self, run) for run in runs_of(font, text))
+    drawn = " ".join(_drawn_in(self, its, run) for its, run in runs_of(font, text))
+    _use(self, font)
     letters = (b"\xfe\xff" + text.encode("utf-16-be")).hex().upper()
     return f"/Span <</ActualText <{letters}>>> BDC {drawn} EMC"
+
+
+def _drawn_in(text_object: Any, font: ShapingFont, run: Any) -> str:
+    _use(text_object, font)
+    return str(_format_plainly(text_object, run))
+
+
+def _use(text_object: Any, font: ShapingFont) -> None:
+    """Go on in this font; ReportLab names a font in the PDF when the subset is another than the last one."""
+    if text_object._fontname != font.fontName:
+        text_object._fontname, text_object._curSubset = font.fontName, -1
 
 
 def _break_by_syllable(pieces: Any, width: float) -> Any:
