@@ -13,6 +13,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from temporalio.client import Client
 
 from activities.cleanup import Cleanup
+from activities.completions import Completions
 from activities.delivery import EventDelivery
 from activities.disputes import Disputes
 from activities.messages import Messages
@@ -210,6 +211,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         notices.plan,
         notices.send_now,
         notices.send,
+        Completions().mark,
         sweeps.relay,
         sweeps.reconcile,
         Cleanup().identity,

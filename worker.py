@@ -14,6 +14,7 @@ from domain.stories import TaskQueue
 from gateways.temporal.runner import AcademyWorkflowRunner
 from logs import log_to_stdout
 from settings import SettingsError, current_settings
+from workflows.completion import CompletionStory
 from workflows.dispute import DisputeStory
 from workflows.late_payment import LatePaymentStory
 from workflows.message import MessageStory
@@ -33,6 +34,7 @@ STORIES = {
         DisputeStory,
         MessageStory,
         NoticeStory,
+        CompletionStory,
         EventRelay,
         PaymentReconcile,
         IdentityCleanup,

@@ -10,6 +10,7 @@ from activities.delivery import EventDelivery
 from db.queries.billing.provider_events import commit_event, facts_about, undelivered_events, with_order
 from db.queries.billing.purchases import orders_without_story
 from db.queries.billing.refunds import refunds_without_submission
+from db.queries.learning.completion import completions_without_story
 from db.queries.messaging.messages import messages_without_story
 from db.queries.messaging.notices import notices_without_story
 from domain.billing.payments import PaymentState, ProviderEvent, RefundState
@@ -80,7 +81,11 @@ class Sweeps:
         for message_id in notices:
             await self._stories.tell_notice(message_id)
             activity.heartbeat()
-        count = len(events) + len(orders) + len(refunds) + len(messages) + len(notices)
+        completions = await completions_without_story(NEVER_STARTED_FOR, BATCH)
+        for enrollment_id in completions:
+            await self._stories.tell_completion(enrollment_id)
+            activity.heartbeat()
+        count = len(events) + len(orders) + len(refunds) + len(messages) + len(notices) + len(completions)
         return SweepReport(seen=count, started=count)
 
     @activity.defn(name="reconcile_payments")

@@ -38,6 +38,11 @@ def optional_boolean(name: str | None = None, default: bool | None = None) -> Bo
     return Boolean(null=True, default=default, db_column_name=name)
 
 
+def boolean(*, default: bool) -> Boolean:
+    """`BOOLEAN NOT NULL` with a default."""
+    return Boolean(null=False, default=default)
+
+
 def money(name: str | None = None) -> Numeric:
     """`NUMERIC(14,2) NOT NULL`: an amount in the row's currency."""
     return Numeric(digits=(14, 2), null=False, default=None, db_column_name=name)

@@ -42,6 +42,11 @@ def notice_workflow_id(message_id: str) -> str:
     return f"notice/{message_id}"
 
 
+def completion_workflow_id(enrollment_id: str) -> str:
+    """`completion/{enrollmentId}`: what follows a learner's last lesson."""
+    return f"completion/{enrollment_id}"
+
+
 def charge_key(order_id: str, attempt: int) -> str:
     """Idempotency key of the one charge of an order; a later attempt looks for the charge first (design rule 2)."""
     return f"order:{order_id}:charge:{attempt}"

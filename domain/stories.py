@@ -20,6 +20,7 @@ class Story(StrEnum):
     MESSAGE = "Message"
     DISPUTE = "Dispute"
     NOTICE = "Notice"
+    COMPLETION = "Completion"
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
     IDENTITY_CLEANUP = "IdentityCleanup"

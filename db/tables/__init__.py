@@ -20,6 +20,7 @@ from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, 
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.messaging import Communication, Device, MessagePreference, MessageReceipt
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
+from db.tables.progress import CourseCompletion, CourseState, LessonPrerequisite, LessonRule, LessonWatch
 from db.tables.sales import (
     IdempotencyKey,
     Invoice,
@@ -51,6 +52,11 @@ TABLES: list[type[Table]] = [
     LessonProgress,
     CourseReview,
     CourseAnalytics,
+    CourseState,
+    LessonRule,
+    LessonPrerequisite,
+    LessonWatch,
+    CourseCompletion,
     CourseCertificate,
     CourseSubscription,
     InstructorEarning,

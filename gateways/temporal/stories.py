@@ -25,6 +25,7 @@ from domain.billing.purchase import CheckoutAnswer, LatePaymentInput, OrderRef, 
 from domain.billing.refund import RefundInput, RefundRef
 from domain.errors import AcademyError, OutageError
 from domain.identifiers import (
+    completion_workflow_id,
     dispute_workflow_id,
     late_payment_workflow_id,
     message_workflow_id,
@@ -189,6 +190,19 @@ class Stories:
             search_attributes=notice_attributes(),
         )
 
+    async def tell_completion(self, enrollment_id: str) -> None:
+        """Start the story of a committed completion; one that runs or has ended stays as it is."""
+        await self._start(
+            Story.COMPLETION,
+            enrollment_id,
+            id=completion_workflow_id(enrollment_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=UNLESS_COMPLETED,
+            static_summary="Completion of a course",
+            search_attributes=completion_attributes(),
+        )
+
     async def _start(self, story: Story, argument: Any, *, may_have_ended: bool = True, **options: Any) -> None:
         try:
             await self._client.start_workflow(story, argument, rpc_timeout=RPC_TIMEOUT, **options)
@@ -221,6 +235,11 @@ def message_attributes() -> TypedSearchAttributes:
 def notice_attributes() -> TypedSearchAttributes:
     """Of a notice's story: whom it goes to, its row knows."""
     return TypedSearchAttributes([SearchAttributePair(_PROCESS, "notice"), SearchAttributePair(_STATE, "queued")])
+
+
+def completion_attributes() -> TypedSearchAttributes:
+    """Of a completion's story: its id names the enrollment, and the enrollment's row names the rest."""
+    return TypedSearchAttributes([SearchAttributePair(_PROCESS, "completion"), SearchAttributePair(_STATE, "reached")])
 
 
 def _order_attributes(process: str, state: str, order: OrderRef) -> TypedSearchAttributes:

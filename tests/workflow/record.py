@@ -29,6 +29,7 @@ from domain.billing.dispute import EVIDENCE_ALARM
 from domain.billing.payments import ProviderEvent
 from domain.billing.purchase import PurchasePolicy
 from domain.identifiers import (
+    completion_workflow_id,
     dispute_workflow_id,
     late_payment_workflow_id,
     message_workflow_id,
@@ -47,6 +48,7 @@ from stack.embedded import EmbeddedStack
 from stack.postgres import remove_data
 from tests.conftest import settings_for_tests
 from tests.integration.conftest import Person
+from tests.integration.learning.learners import complete, course_of, enroll
 from tests.integration.messaging.phones import communication_to, quiet_for_seconds, with_device, with_phone
 from tests.workflow.commands import COMMANDS_FILE, all_commands
 from tests.workflow.conftest import Academy, Bought, eventually, one, running
@@ -259,6 +261,15 @@ class Recorder:
         handle = self.open.services.temporal.get_workflow_handle(message_workflow_id(message_id))
         await self.keep("message", handle)
 
+    async def completion(self) -> None:
+        """A course that somebody came to the end of."""
+        course_id, [lesson] = await course_of(1)
+        learner = await enroll((await somebody()).id, course_id)
+        await complete(learner, lesson)
+        await self.open.stories.tell_completion(learner)
+        handle = self.open.services.temporal.get_workflow_handle(completion_workflow_id(learner))
+        await self.keep("completion", handle)
+
     async def notices(self) -> None:
         """A purchase that sends two at once, and one that starts stories for them, since its buyer sleeps; one that
         waits for the end of quiet hours; one that has nothing left to do."""
@@ -396,6 +407,7 @@ async def play(recorder: Recorder) -> None:
         recorder.returned_refunds,
         recorder.sweeps,
         recorder.message,
+        recorder.completion,
         recorder.notices,
     ]
     await asyncio.gather(*(part() for part in calm))
