@@ -43,6 +43,7 @@ from gateways.temporal.client import temporal_client
 from gateways.temporal.codec import EncryptionCodec
 from gateways.temporal.setup import prepare_temporal
 from gateways.temporal.stories import Stories
+from logs import log_to_stdout
 from settings import Settings, SettingsError, current_settings
 
 PROVIDER_TIMEOUT_SECONDS = 4.0
@@ -233,6 +234,7 @@ async def set_up_temporal(settings: Settings) -> None:
 
 def main() -> int:
     """`python bootstrap.py`: prepare Temporal's namespace for workers; the exit code."""
+    log_to_stdout("temporal-setup")
     try:
         asyncio.run(set_up_temporal(current_settings()))
     except (SettingsError, AcademyError, OSError) as error:

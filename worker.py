@@ -5,6 +5,7 @@ import signal
 import sys
 from datetime import timedelta
 
+import structlog
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -12,6 +13,7 @@ from bootstrap import Services, activities_of, end_process, open_services
 from domain.errors import AcademyError
 from domain.stories import TaskQueue
 from gateways.temporal.runner import AcademyWorkflowRunner
+from gateways.temporal.story_log import StoryLog
 from logs import log_to_stdout
 from settings import SettingsError, current_settings
 from workflows.completion import CompletionStory
@@ -22,6 +24,8 @@ from workflows.notice import NoticeStory
 from workflows.purchase import PurchaseStory
 from workflows.refund import RefundStory
 from workflows.sweeps import EventRelay, IdentityCleanup, PaymentReconcile
+
+log = structlog.get_logger("worker")
 
 GRACE = timedelta(seconds=10)
 """How long running steps may finish after SIGTERM; what is cut off is done again by another worker."""
@@ -59,6 +63,7 @@ def worker_for(services: Services, queue: TaskQueue, runner: SandboxedWorkflowRu
         workflows=STORIES[queue],
         activities=activities_of(services),
         workflow_runner=runner or workflow_runner(),
+        interceptors=[StoryLog()],
         graceful_shutdown_timeout=GRACE,
         max_concurrent_local_activities=services.settings.database_pool_size * 4,
     )
@@ -74,9 +79,12 @@ async def run(queues: list[TaskQueue]) -> None:
         # Importing our own stories anew for every workflow costs a third of the worker; the tests' runner does it.
         workers = [worker_for(services, queue, workflow_runner("workflows")) for queue in queues]
         running = [group.create_task(worker.run()) for worker in workers]
+        for queue in queues:
+            log.info("worker_started", task_queue=queue.value)
         await stop.wait()
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*running)
+        log.info("worker_stopped")
 
 
 def main() -> int:
@@ -86,7 +94,7 @@ def main() -> int:
     if unknown:
         sys.stderr.write(f"No such task queue: {', '.join(unknown)}. There are: {', '.join(TaskQueue)}.\n")
         return 2
-    log_to_stdout()
+    log_to_stdout("worker")
     try:
         asyncio.run(run([TaskQueue(name) for name in names]))
     except (SettingsError, AcademyError, OSError) as error:

@@ -1,7 +1,8 @@
 """Bringing provider events to the stories that they concern: used by the webhook, the relay and the reconciliation."""
 
 import contextlib
-import logging
+
+import structlog
 
 from db.queries.billing.disputes import adopt_dispute
 from db.queries.billing.provider_events import facts_about, mark_event, read_event, refund_of
@@ -13,7 +14,7 @@ from domain.messaging.delivery import Destination, destination_of
 from domain.stories import StoryClosedError
 from gateways.temporal.stories import Stories
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class EventDelivery:
@@ -32,7 +33,7 @@ class EventDelivery:
         """Deliver a committed event and record what became of it. Raises as `deliver` does."""
         destination = await self.deliver(event)
         if destination is Destination.UNMATCHED:
-            log.error("alarm: a provider's event fits nothing of ours", extra={"event_row": row_id})
+            log.error("alarm_event_unmatched", event_row=row_id)
         status = {Destination.UNMATCHED: "unmatched", Destination.NOTHING: "ignored"}.get(destination, "delivered")
         await mark_event(row_id, status)
 
@@ -78,7 +79,7 @@ class EventDelivery:
         if refund is None:
             return
         owed = await return_refund(refund.refund_id)
-        log.error("alarm: a payer's bank sent a refund back", extra={"refund_id": refund.refund_id})
+        log.error("alarm_refund_returned", refund_id=refund.refund_id)
         if owed is not None:
             with contextlib.suppress(StoryClosedError):  # news doubled: what was owed has its end already
                 await self._stories.tell_refund(owed, None)

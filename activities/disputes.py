@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+import structlog
 from temporalio import activity
 
 from db.queries.billing import disputes
 from domain.billing.dispute import DisputeAttentionInput, DisputeFollowed, FollowDisputeInput
 from domain.billing.payments import DisputeState, ProviderDispute
 from gateways.payments.protocol import PaymentProvider
+
+log = structlog.get_logger()
 
 
 class Disputes:
@@ -27,14 +30,10 @@ class Disputes:
         """Write what the provider says to order, books and access, in one transaction; alarms when money is lost."""
         followed = await disputes.follow_dispute(request.dispute_id, request.dispute)
         if followed.state is DisputeState.LOST:
-            activity.logger.error("alarm: a dispute is lost", extra={"dispute_id": request.dispute_id})
+            log.error("alarm_dispute_lost", dispute_id=request.dispute_id)
         return followed
 
     @activity.defn(name="note_dispute_attention")
     async def note_attention(self, request: DisputeAttentionInput) -> None:
-        """Show that a person is needed, or no longer is; alarms when it is news."""
-        if await disputes.set_dispute_attention(request.dispute_id, request.step) and request.step:
-            activity.logger.error(
-                "alarm: a dispute waits for a person",
-                extra={"dispute_id": request.dispute_id, "step": request.step},
-            )
+        """Show that a person is needed, or no longer is."""
+        await disputes.set_dispute_attention(request.dispute_id, request.step)

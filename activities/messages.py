@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 
 import msgspec
+import structlog
 from temporalio import activity
 
 from db.queries.messaging.messages import MessageRow, mark_failed, mark_sent, read_message
@@ -16,6 +17,8 @@ from domain.messaging.telling import Category
 from domain.messaging.unsubscribe import UnsubscribeTokens
 from gateways.messaging.protocol import EmailSender
 from gateways.messaging.rendering import render
+
+log = structlog.get_logger()
 
 
 class Messages:
@@ -56,9 +59,7 @@ class Messages:
         try:
             await self._sender.send(self._write(message))
         except BusinessRefusalError as refusal:
-            activity.logger.warning(
-                "a message will never be sent", extra={"message_id": message_id, "failure": refusal.code}
-            )
+            log.warning("message_refused", message_id=message_id, reason=refusal.code)
             await mark_failed(message_id, refusal.code)
         else:
             await mark_sent(message_id)

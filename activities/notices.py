@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import structlog
 from temporalio import activity
 
 from db.queries.messaging.notices import (
@@ -22,6 +23,8 @@ from domain.messaging.quiet_hours import quiet_until
 from domain.messaging.telling import Category, Channel
 from gateways.messaging.channel import ADDRESS_GONE, ChannelSender
 from gateways.messaging.notice_words import notice_of
+
+log = structlog.get_logger()
 
 CLAIM_SECONDS = 30.0
 """An older claim is nobody's: its call has at most 20 s."""
@@ -51,9 +54,7 @@ class Notices:
                 return True
             await self._send_once(row)
         except Exception as error:  # whatever it was must not keep another channel's message from going
-            activity.logger.warning(
-                "a message goes on by itself", extra={"message_id": message_id, "failure": type(error).__name__}
-            )
+            log.warning("message_goes_on_by_itself", exc_info=error, message_id=message_id)
             return True
         return False
 
@@ -129,6 +130,4 @@ class Notices:
 
     async def _leave_unknown(self, message_id: str, failure: str) -> None:
         if await mark_unknown(message_id, failure):
-            activity.logger.error(
-                "alarm: nobody knows whether a message was sent", extra={"message_id": message_id, "failure": failure}
-            )
+            log.error("alarm_message_unknown", message_id=message_id, reason=failure)

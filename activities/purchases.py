@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
+import structlog
 from temporalio import activity
 
 from activities.once import make_once
@@ -21,6 +22,8 @@ from domain.billing.purchase import (
 from domain.billing.seller import Seller
 from domain.identifiers import charge_key
 from gateways.payments.protocol import PaymentProvider
+
+log = structlog.get_logger()
 
 
 class Purchases:
@@ -78,10 +81,7 @@ class Purchases:
         """Write the payment and what follows from it in one transaction; alarms when money has to go back."""
         outcome = await settlement.settle(request.order_id, request.payment, give_back=request.give_back)
         if outcome.refund_id is not None:
-            activity.logger.error(
-                "alarm: captured money enrolls nobody and goes back",
-                extra={"order_id": request.order_id, "refund_id": outcome.refund_id},
-            )
+            log.error("alarm_money_goes_back", order_id=request.order_id, refund_id=outcome.refund_id)
         return outcome
 
     @activity.defn(name="close_order")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import structlog
 from temporalio import activity
 
 from activities.delivery import EventDelivery
@@ -18,6 +19,8 @@ from domain.messaging.delivery import Destination, destination_of
 from domain.stories import StoryClosedError
 from gateways.payments.protocol import PaymentProvider
 from gateways.temporal.stories import Stories
+
+log = structlog.get_logger()
 
 RECONCILED_DAYS = 7
 """How far back the provider's book is compared with ours."""
@@ -58,7 +61,7 @@ class Sweeps:
             try:
                 await self._delivery.deliver_stored(row_id)
             except Exception:  # one event that cannot be delivered must not hold up the others
-                activity.logger.exception("alarm: an event cannot be delivered", extra={"event": row_id})
+                log.exception("alarm_event_not_delivered", event_row=row_id)
         orders = await orders_without_story(NEVER_STARTED_FOR, OVERDUE_FOR, BATCH)
         for order in orders:
             await self._stories.ensure_purchase(order)
@@ -68,10 +71,7 @@ class Sweeps:
             try:
                 await self._stories.tell_refund(refund, None)
             except StoryClosedError:
-                activity.logger.error(
-                    "alarm: a refund waits whose story has ended",
-                    extra={"refund_id": refund.refund_id},
-                )
+                log.error("alarm_refund_without_story", refund_id=refund.refund_id)
             activity.heartbeat()
         messages = await messages_without_story(NEVER_STARTED_FOR, BATCH)
         for message_id in messages:
@@ -100,7 +100,7 @@ class Sweeps:
                 try:
                     started += await self._set_going(await with_order(event))
                 except Exception:  # one fact that cannot be followed must not hide the rest of the book
-                    activity.logger.exception("alarm: a fact of the provider's book cannot be followed")
+                    log.exception("alarm_book_fact_not_followed", provider=provider.name)
         return SweepReport(seen=seen, started=started)
 
     async def _set_going(self, event: ProviderEvent) -> bool:
@@ -111,9 +111,7 @@ class Sweeps:
         stored = await commit_event(event)
         if destination is Destination.UNMATCHED:
             if not stored.is_delivered:
-                activity.logger.error(
-                    "alarm: the provider's book has what names nothing of ours", extra={"event": stored.id}
-                )
+                log.error("alarm_book_names_nothing_of_ours", event_row=stored.id)
             await self._delivery.deliver_stored(stored.id)
             return False
         await self._delivery.deliver_stored(stored.id)

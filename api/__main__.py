@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import logging
 import signal
 import socket
 import sys
@@ -12,13 +11,13 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from api.app import create_app
-from api.http.request_log import configure_logs
 from api.operations.metrics import Metrics
 from bootstrap import end_process, open_services
 from domain.errors import AcademyError
+from logs import log_to_stdout
 from settings import Settings, SettingsError, current_settings
 
-log = structlog.get_logger()
+log = structlog.get_logger("api")
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (production serves others; everything else stays on this machine)
 LOOPBACK = "127.0.0.1"
@@ -50,8 +49,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> int:
     """Run, and say in one line why it could not; the exit code."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    configure_logs()
+    log_to_stdout("api")
     try:
         asyncio.run(serve(current_settings()))
     except (SettingsError, AcademyError) as error:

@@ -39,7 +39,11 @@ def main() -> None:
         raise SystemExit("DATABASE_URL is not set: name the database to migrate.")
     try:
         asyncio.run(migrate(url))
-    except (OSError, MigrationError, asyncpg.PostgresError) as error:
+    except asyncpg.PostgresError as error:
+        # Its text may name the value that stands in the way.
+        where = ", ".join(filter(None, (error.sqlstate, error.table_name, error.constraint_name)))
+        raise SystemExit(f"Migration failed: {type(error).__name__} ({where})") from None
+    except (OSError, MigrationError) as error:
         raise SystemExit(f"Migration failed: {type(error).__name__}: {error}") from None
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import asyncpg
@@ -10,6 +11,9 @@ import asyncpg
 from db.engine import DB
 
 T = TypeVar("T")
+
+_afterwards: ContextVar[list[Callable[[], None]]] = ContextVar("afterwards")
+"""What the current transaction leaves to be done once it is committed."""
 
 SERIALIZATION_TRIES = 5
 """How often work is done again after 40001 (serialization failure) or 40P01 (deadlock)."""
@@ -38,13 +42,17 @@ async def transaction() -> AsyncIterator[None]:
         piccolo_transaction.transaction = connection.transaction()
         await piccolo_transaction.transaction.start()
         token = DB.current_transaction.set(piccolo_transaction)
+        afterwards = _afterwards.set([])
         try:
             yield
             await piccolo_transaction.transaction.commit()
+            for act in _afterwards.get():
+                act()
         except BaseException:
             await _roll_back(connection, piccolo_transaction.transaction)
             raise
         finally:
+            _afterwards.reset(afterwards)
             DB.current_transaction.reset(token)
     finally:
         await pool.release(connection)
@@ -61,6 +69,14 @@ async def _roll_back(connection: asyncpg.Connection, begun: asyncpg.transaction.
         # said its last word on it and not yet hung up.
         with contextlib.suppress(asyncpg.InterfaceError):
             connection.terminate()
+
+
+def after_commit(act: Callable[[], None]) -> None:
+    """Do something that cannot fail once the current transaction is committed; at once where there is none."""
+    if DB.current_transaction.get() is None:
+        act()
+    else:
+        _afterwards.get().append(act)
 
 
 async def in_transaction(work: Callable[[], Awaitable[T]]) -> T:

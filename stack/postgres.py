@@ -66,6 +66,9 @@ class Postgres(Part):
             "TimeZone": "UTC",
             "log_timezone": "UTC",
             "fsync": "on",
+            # An error's details and its statement hold values: who has asked is told them, the log is not.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
         }
         command = [str(self._installation / "bin" / "postgres"), "-D", str(self.directory()), "-p", str(self.port)]
         for option, value in options.items():

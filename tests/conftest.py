@@ -4,7 +4,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,9 @@ from settings import Settings, load_settings
 from stack.embedded import EmbeddedStack
 from stack.postgres import remove_data
 from stack.process import port_is_free
+from tests.leaks.watch import LogWatch
+
+WATCH = pytest.StashKey[LogWatch]()
 
 for _name in Settings.model_fields:
     # What the developer has set for `make run` stays out of the tests; so does `.env`, below.
@@ -55,8 +58,45 @@ def reachable_dir() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def log_watch(reachable_dir: Path, pytestconfig: pytest.Config) -> Iterator[LogWatch]:
+    """Fails the session when a log has what must never be in one (`docs/logging.md`). Set up first, so ended last."""
+    watch = pytestconfig.stash[WATCH] = LogWatch(reachable_dir)
+    yield watch
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    if capture is not None and capture.is_globally_capturing():
+        watch.keep("in-process", "".join(capture.read_global_capture()))
+    watch.close()
+    del pytestconfig.stash[WATCH]
+    if wrong := watch.verdict(whole_suite=is_whole_suite(pytestconfig)):
+        pytest.fail("\n".join(["The logs of this session:", *wrong]), pytrace=False)
+
+
+def is_whole_suite(config: pytest.Config) -> bool:
+    """Whether all tests run, and what they print is kept."""
+    chosen = ("keyword", "markexpr", "lf", "collectonly", "deselect", "maxfail")
+    return (
+        config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        and not any(getattr(config.option, name, None) for name in chosen)
+        and config.option.capture != "no"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a phase of a test has printed."""
+    report = yield
+    watch = item.config.stash.get(WATCH, None)
+    if watch is not None:
+        names = (f"Captured stdout {report.when}", f"Captured stderr {report.when}")
+        watch.keep("in-process", "".join(text for name, text in report.sections if name in names))
+    return report
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def servers(reachable_dir: Path) -> AsyncIterator[EmbeddedStack]:
+async def servers(reachable_dir: Path, log_watch: LogWatch) -> AsyncIterator[EmbeddedStack]:
     """PostgreSQL (migrated), Valkey, Temporal, the Stripe stand-in and the inbox; no worker, no API.
 
     `servers.settings` and `servers.environment` hold their addresses.
@@ -64,6 +104,7 @@ async def servers(reachable_dir: Path) -> AsyncIterator[EmbeddedStack]:
     async with EmbeddedStack(settings_for_tests(reachable_dir / "session")) as stack:
         await stack.run_job("migrations")
         yield stack
+        await log_watch.learn_people(stack.settings.database_url)
     remove_data(stack.settings.data_dir)
 
 

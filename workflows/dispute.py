@@ -16,7 +16,7 @@ from domain.billing.dispute import (
 from domain.billing.payments import DisputeState, ProviderDispute
 from domain.stories import DISPUTE_SIGNAL, Story
 from workflows.profiles import DATABASE, PAYMENT
-from workflows.repair import WaitsForPerson
+from workflows.repair import WAITS, WaitsForPerson
 from workflows.settling import start_notices, tell
 from workflows.steps import OutageLastedError, RefusedError, run_once, run_step, show_state
 
@@ -112,6 +112,7 @@ class DisputeStory(WaitsForPerson):
             f"**Evidence is due** by {due_by:%Y-%m-%d %H:%M} UTC: send it at the provider's dashboard."
         )
         show_state("needs_attention")
+        workflow.logger.warning(WAITS, extra={"step": EVIDENCE_DUE})
         await self._note(EVIDENCE_DUE)
 
     async def _note(self, step: str | None) -> None:

@@ -54,7 +54,7 @@ class LatePaymentStory(SettlesOrders):
     @workflow.signal(name=PAYMENT_SIGNAL)
     def payment_event(self, payment: ProviderPayment) -> None:
         """The same news again; the first one started the story and says all."""
-        workflow.logger.debug("payment %s is known", payment.payment_id)
+        workflow.logger.debug("payment_known")
 
 
 def _not_captured() -> ApplicationError:

@@ -54,7 +54,7 @@ class NoticeStory(WaitsForPerson):
             try:
                 return await run_step(Notices.send, message_id, MESSAGE, "send")
             except RefusedError:
-                workflow.logger.error("alarm: a message can never be sent")
+                workflow.logger.error("alarm_message_never_sent", extra={"message_id": message_id})
                 return None
             except OutageLastedError:
                 await self.ask_person("send", "`retry`", _note_nothing)

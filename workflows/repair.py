@@ -12,6 +12,9 @@ from workflows.steps import show_state
 NOTHING_WAITS = "nothing_waits"
 """Type of the error that refuses a repair while the story goes its way."""
 
+WAITS = "alarm_story_waits_for_person"
+"""The log line of a story that waits."""
+
 
 class Repair(StrEnum):
     """What a person may decide."""
@@ -43,11 +46,13 @@ class WaitsForPerson:
         self._waiting_step, self._decision = step, None
         workflow.set_current_details(f"**Waiting for a person** at step `{step}`. Send the update {choices}.")
         show_state("needs_attention")
+        workflow.logger.warning(WAITS, extra={"step": step})
         await note(step)
         try:
             await workflow.wait_condition(lambda: self._decision is not None, timeout=patience)
         except TimeoutError:
             self._decision = Repair.ABANDON
+        workflow.logger.info("person_decided", extra={"step": step, "decision": self._decision})
         self._waiting_step = None
         workflow.set_current_details("")
         show_state("attended")

@@ -101,7 +101,7 @@ class SettlesOrders(WaitsForPerson):
                 search_attributes=child_attributes("refund", "requested"),
             )
         except WorkflowAlreadyStartedError:
-            workflow.logger.info("the refund's story runs already")
+            workflow.logger.info("refund_runs_already")
 
 
 async def tell_elsewhere(message_ids: tuple[str, ...]) -> None:
@@ -131,7 +131,7 @@ async def _start_notice(message_id: str) -> None:
             search_attributes=child_attributes("notice", "queued"),
         )
     except WorkflowAlreadyStartedError:
-        workflow.logger.info("the notice's story runs already")
+        workflow.logger.info("notice_runs_already")
 
 
 async def tell(story: WaitsForPerson, message_ids: tuple[str, ...]) -> None:
@@ -143,7 +143,7 @@ async def tell(story: WaitsForPerson, message_ids: tuple[str, ...]) -> None:
                 await run_step(Messages.send, message_id, MESSAGE, "send message")
                 break
             except RefusedError:
-                workflow.logger.error("alarm: a message can never be sent")
+                workflow.logger.error("alarm_message_never_sent", extra={"message_id": message_id})
                 break
             except OutageLastedError:
                 await story.ask_person("send_message", "`retry`", _note_nothing)

@@ -37,7 +37,7 @@ async def run_step(activity: Callable[..., Awaitable[T]], argument: Any, profile
     try:
         return await run_once(activity, argument, profile, summary)
     except OutageLastedError:
-        workflow.logger.warning("a step met an outage and goes on patiently")
+        workflow.logger.warning("step_goes_on_patiently", extra={"step": summary})
     return await run_patiently(activity, argument, profile, f"{summary} (patiently, after an outage)")
 
 

@@ -17,7 +17,6 @@ from litestar.exceptions import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problem_table import PROBLEMS
-from api.http.request_log import frames_of
 from api.http.schemas import FieldError, Problem
 from domain.errors import BusinessRefusalError, OutageError
 
@@ -107,7 +106,7 @@ def _problem_error(request: AnyRequest, error: ProblemError) -> Response[Problem
 
 def _refusal(request: AnyRequest, error: BusinessRefusalError) -> Response[Problem]:
     if error.code not in PROBLEMS:
-        log.error("refusal_without_problem", code=error.code)
+        log.error("refusal_without_problem", reason=error.code)
         return problem_response(request, "internal_error")
     return problem_response(request, error.code)
 
@@ -144,7 +143,7 @@ def _client_error(request: AnyRequest, error: ClientException) -> Response[Probl
 
 
 def _outage(request: AnyRequest, error: Exception) -> Response[Problem]:
-    log.error("outage", error=type(error).__name__, frames=frames_of(error))
+    log.error("outage", exc_info=error)
     return problem_response(request, "service_unavailable")
 
 
@@ -165,7 +164,7 @@ def _undecodable(request: AnyRequest, error: Exception) -> Response[Problem]:
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Problem]:
     """The message of an unknown error may hold a person's data (a violated key's value), so only its kind is logged."""
-    log.error("unexpected_error", error=type(error).__name__, frames=frames_of(error))
+    log.error("unexpected_error", exc_info=error)
     return problem_response(request, "internal_error")
 
 

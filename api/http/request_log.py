@@ -1,47 +1,21 @@
 """One id and one structured log line per request: never a query string, body, name, e-mail or token."""
 
-import logging
 import sys
-import traceback
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
 import msgspec
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import EventDict, WrappedLogger
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from domain.identifiers import new_id
 
 Observe = Callable[[str, str, int, float], None]
 """Told of each answered request: method, the route's template, status, seconds."""
 _JSON = msgspec.json.Encoder()
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-
-def configure_logs() -> None:
-    """JSON lines on standard output, each with the context (`request_id`) of the request that caused it."""
-    structlog.configure(
-        processors=[
-            _add_request_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=lambda entry, **_: _JSON.encode(entry)),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
-        cache_logger_on_first_use=True,
-    )
-
-
-def frames_of(error: BaseException, limit: int = 12) -> list[str]:
-    """Where an error came from, innermost last, without the values that its message may hold."""
-    frames = traceback.extract_tb(error.__traceback__)[-limit:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 class RequestLog:
@@ -61,7 +35,8 @@ class RequestLog:
         started = perf_counter()
         request_id = new_id()
         scope["state"]["request_id"] = request_id
-        _request_id.set(request_id)
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -74,30 +49,29 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            _write_line(scope, request_id, status, started)
+            _write_line(scope, status, started)
             if self._observe is not None:
                 self._observe(scope["method"], scope.get("path_template", ""), status, perf_counter() - started)
 
 
-def _add_request_id(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
-    if request_id := _request_id.get():
-        entry["request_id"] = request_id
-    return entry
+def _write_line(scope: Any, status: int, started: float) -> None:
+    """A line as `logs.py` writes them, at a tenth of the cost, since there is one for each request.
 
-
-def _write_line(scope: Any, request_id: str, status: int, started: float) -> None:
-    """The same form as structlog's lines, at a tenth of the cost, since there is one for each request.
-
-    The path's template, not the path: an address may hold what somebody typed.
+    The path's template, not the path: an address may hold what somebody typed. `workflow_id` is of the story that was
+    started or told something (`gateways.temporal.stories`).
     """
     entry = {
+        "timestamp": datetime.now(UTC),
+        "level": "info",
+        "type": "lms",
+        "service": "api",
         "event": "request",
         "method": scope["method"],
         "route": scope.get("path_template", ""),
         "status": status,
         "ms": round((perf_counter() - started) * 1000, 2),
-        "request_id": request_id,
-        "level": "info",
-        "timestamp": datetime.now(UTC),
+        **get_contextvars(),
     }
+    if (subject := scope.get("user")) is not None:
+        entry["user_id"] = subject.user_id
     sys.stdout.buffer.write(_JSON.encode(entry) + b"\n")

@@ -1,12 +1,17 @@
-"""The audit trail: append-only, ids and amounts only."""
+"""The audit trail: append-only, ids and amounts only. Each event is a log line, too, once it is committed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from db.sql import as_json, fetch
+from db.transaction import after_commit
 from domain.identifiers import new_id
+
+log = structlog.get_logger()
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -38,3 +43,15 @@ async def record_audits(audits: Sequence[Audit]) -> None:
         [audit.subject_id for audit in audits],
         [as_json(audit.details) for audit in audits],
     )
+    for audit in audits:
+        after_commit(lambda event=audit: log.info(event.action, **_fields(event)))  # type: ignore[misc]
+
+
+def _fields(audit: Audit) -> dict[str, Any]:
+    """An event by the names that log lines have: `paymentId` is `payment_id`, the subject is `order_id`."""
+    details = {_snake(name): value for name, value in audit.details.items()}
+    return {"user_id": audit.actor_id, f"{audit.subject_type}_id": audit.subject_id, **details}
+
+
+def _snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)

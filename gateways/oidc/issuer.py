@@ -86,7 +86,7 @@ class LoginIssuer:
             self._keys = reading.result()
         else:
             # What is known goes on working.
-            log.warning("login_issuer_unreadable", error=type(error).__name__, reason=str(error))
+            log.warning("login_issuer_unreadable", exc_info=error)
 
     async def _read(self) -> IssuerKeys:
         configuration = await self._json(self._url + CONFIGURATION)

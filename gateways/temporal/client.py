@@ -1,7 +1,17 @@
 """The Temporal client of API, worker and tools."""
 
+import logging
+from functools import cache
+
 from temporalio.client import Client
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 from domain.errors import OutageError
 from gateways.temporal.codec import EncryptionCodec
@@ -33,11 +43,26 @@ async def temporal_client(
             tls=tls,
             api_key=api_key,
             lazy=lazy,
-            runtime=_runtime_with_metrics(metrics_address) if metrics_address else None,
+            runtime=_runtime(metrics_address),
         )
     except RuntimeError:
         raise OutageError("temporal") from None
 
 
-def _runtime_with_metrics(address: str) -> Runtime:
-    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address, durations_as_seconds=True)))
+@cache
+def _runtime(metrics_address: str) -> Runtime:
+    """One for all clients of a process: each has threads of its own. Its core's lines become lines like all others."""
+    forwarding = LogForwardingConfig(
+        logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    return Runtime(
+        telemetry=TelemetryConfig(
+            logging=LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding),
+            metrics=PrometheusConfig(bind_address=metrics_address, durations_as_seconds=True)
+            if metrics_address
+            else None,
+        )
+    )

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from structlog.contextvars import bind_contextvars
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -59,7 +60,10 @@ _CLINIC = SearchAttributeKey.for_keyword(Attribute.CLINIC)
 
 
 class Stories:
-    """The stories of this academy, seen from outside. Every method raises `OutageError` when Temporal is down."""
+    """The stories of this academy, seen from outside. Every method raises `OutageError` when Temporal is down.
+
+    Each leaves the story's id to the log lines that its caller writes from then on.
+    """
 
     def __init__(self, client: Client, policy: PurchasePolicy) -> None:
         self._client = client
@@ -70,11 +74,13 @@ class Stories:
 
         Raises `StoryTimeoutError` when they take longer than `patience`, `StoryClosedError` when the story has ended.
         """
+        options = _purchase_options(order)
+        bind_contextvars(workflow_id=options["id"])
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             Story.PURCHASE,
             PurchaseInput(order.order_id, self._policy),
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            **_purchase_options(order),
+            **options,
         )
         try:
             answer: CheckoutAnswer = await self._client.execute_update_with_start_workflow(
@@ -105,7 +111,9 @@ class Stories:
 
     async def tell_purchase(self, order_id: str, payment: ProviderPayment) -> None:
         """Signal an order's running story. Raises `StoryClosedError` when it does not run."""
-        handle = self._client.get_workflow_handle(purchase_workflow_id(order_id))
+        workflow_id = purchase_workflow_id(order_id)
+        bind_contextvars(workflow_id=workflow_id)
+        handle = self._client.get_workflow_handle(workflow_id)
         try:
             await handle.signal(PAYMENT_SIGNAL, payment, rpc_timeout=RPC_TIMEOUT)
         except (RPCError, RuntimeError) as error:
@@ -204,6 +212,7 @@ class Stories:
         )
 
     async def _start(self, story: Story, argument: Any, *, may_have_ended: bool = True, **options: Any) -> None:
+        bind_contextvars(workflow_id=options["id"])
         try:
             await self._client.start_workflow(story, argument, rpc_timeout=RPC_TIMEOUT, **options)
         except WorkflowAlreadyStartedError:

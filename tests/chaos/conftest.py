@@ -17,6 +17,7 @@ from tests.chaos.strike import Row
 from tests.chaos.table import lines_of
 from tests.chaos.verdicts import judge, story_ended
 from tests.conftest import settings_for_tests
+from tests.leaks.watch import LogWatch
 
 FIRST_POLL_SECONDS = 5
 """A lost webhook costs this instead of half a minute."""
@@ -54,7 +55,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def academy(reachable_dir: Path) -> AsyncIterator[Academy]:
+async def academy(reachable_dir: Path, log_watch: LogWatch) -> AsyncIterator[Academy]:
     """The running stack, its parts joined by links."""
     data_dir = reachable_dir / "chaos"
     with pytest.MonkeyPatch.context() as environment:
@@ -63,6 +64,7 @@ async def academy(reachable_dir: Path) -> AsyncIterator[Academy]:
         environment.setenv("PYTHONPYCACHEPREFIX", str(reachable_dir / "bytecode"))
         async with open_academy(settings_for_tests(data_dir, payment_poll_seconds=FIRST_POLL_SECONDS)) as running:
             yield running
+            await log_watch.learn_people(running.stack.settings.database_url)
     remove_data(data_dir)
 
 

@@ -125,10 +125,10 @@ async def read_dispute_key(dispute_id: str) -> tuple[str, str]:
     return row["provider"], row["provider_dispute_id"]
 
 
-async def set_dispute_attention(dispute_id: str, step: str | None) -> bool:
-    """Record what an open dispute waits for a person with; whether that was new."""
+async def set_dispute_attention(dispute_id: str, step: str | None) -> None:
+    """Record what an open dispute waits for a person with, or that it no longer does."""
 
-    async def work() -> bool:
+    async def work() -> None:
         changed = await fetch(
             "UPDATE disputes SET attention = $2 WHERE id = $1 AND attention IS DISTINCT FROM $2 RETURNING order_id",
             *(dispute_id, step),
@@ -136,9 +136,8 @@ async def set_dispute_attention(dispute_id: str, step: str | None) -> bool:
         if changed:
             await show_attention(changed[0]["order_id"])
             await record_audit("dispute.attention" if step else "dispute.attended", "dispute", dispute_id, step=step)
-        return bool(changed)
 
-    return await in_transaction(work)
+    await in_transaction(work)
 
 
 def _about(dispute_id: str) -> str:

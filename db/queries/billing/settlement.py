@@ -147,11 +147,15 @@ async def _give_back(order: Any, payment: ProviderPayment, payment_row: str, rea
 async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, payment_row: str | None) -> Settlement:
     order_id, user_id, course_id = order["id"], order["user_id"], order["course_id"]
     enrollment_id = await _grant(order_id, user_id, course_id, payment_row)
-    audits = [Audit("course.enrolled", "enrollment", enrollment_id, actor_id=user_id, details={"orderId": order_id})]
+    money = {"paymentId": payment_row, "amount": order["amount"], "currency": order["currency"]}
+    details = {"orderId": order_id, **money}
+    if course["clinic_id"] is None:
+        # A clinic's own course says something about the health of who takes it, and this becomes a log line.
+        details["courseId"] = course_id
+    audits = [Audit("course.enrolled", "enrollment", enrollment_id, actor_id=user_id, details=details)]
     if payment and payment_row:
         await _post_sale(order, course, payment_row)
-        details = {"paymentId": payment_row, "amount": order["amount"], "currency": order["currency"]}
-        audits.insert(0, Audit("payment.processed", "order", order_id, details=details))
+        audits.insert(0, Audit("payment.processed", "order", order_id, details=money))
     await record_audits(audits)
     queued = await queue_messages(
         user_id,

@@ -104,7 +104,8 @@ async def test_what_keeps_it_from_starting_is_one_line(servers: EmbeddedStack) -
                 timeout=30,
                 check=False,
             )
-            assert ended.returncode == 1, (name, ended.stderr)
+            print(ended.stdout, ended.stderr)  # for the search of the session's logs
+            assert ended.returncode == 1, name
             assert len(ended.stderr.strip().splitlines()) == 1, (name, ended.stderr)
             assert "Traceback" not in ended.stderr + ended.stdout
             assert value not in ended.stderr or name in ("API_PORT", "APP_ENV"), ended.stderr

@@ -22,7 +22,7 @@ Samples = dict[tuple[str, tuple[str, ...]], float]
 async def process(stack: EmbeddedStack, *arguments: str, **changes: str) -> AsyncIterator[None]:
     """A process of ours with changed settings, ended at the end."""
     started = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=PROJECT, env={**stack.environment, **changes}, stdout=asyncio.subprocess.DEVNULL
+        sys.executable, *arguments, cwd=PROJECT, env={**stack.environment, **changes}
     )
     try:
         yield

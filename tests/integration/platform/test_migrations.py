@@ -73,11 +73,8 @@ async def empty_database(servers: EmbeddedStack) -> AsyncIterator[str]:
 async def run(database_url: str, *arguments: str) -> None:
     """A job in a process of its own: the pool of this one belongs to other tests."""
     environment = {**os.environ, "APP_ENV": "test", "DATABASE_URL": database_url}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env=environment, cwd=PROJECT, stdout=asyncio.subprocess.PIPE
-    )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment, cwd=PROJECT)
+    assert await process.wait() == 0
 
 
 async def schema_of(database_url: str) -> list[tuple[object, ...]]:

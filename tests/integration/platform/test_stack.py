@@ -75,7 +75,8 @@ def refused(data_dir: Path | str, **changes: str) -> str:
     done = subprocess.run(
         COMMAND, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=20, check=False
     )
-    assert done.returncode == 1, done.stdout + done.stderr
+    print(done.stdout, done.stderr)  # for the search of the session's logs
+    assert done.returncode == 1
     return done.stdout + done.stderr
 
 
