@@ -51,7 +51,7 @@ class LogWatch:
     def verdict(self, *, whole_suite: bool) -> list[str]:
         """What is wrong, a line each: file, line and kind, never a value. Call it after `close`."""
         values = {**values_of_tests(PROJECT / "tests"), **values_of_stacks(self._folder), **self._values}
-        logs = sorted({*self._folder.rglob("logs/*.log*"), *self._folder.rglob("*.output"), *self._kept.iterdir()})
+        logs = sorted({*self._folder.rglob("logs/*.log*"), *self._kept.iterdir()})
         wrong = []
         counts: Counter[str] = Counter()
         for file in logs:

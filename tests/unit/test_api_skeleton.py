@@ -25,7 +25,7 @@ async def nameless() -> None: ...
 
 @pytest.mark.parametrize(("handler", "words"), [(undeclared, "no permission"), (nameless, "no operation_id")])
 def test_a_route_must_say_who_may_call_it_and_what_it_is_called(handler: object, words: str) -> None:
-    app = Litestar([handler], openapi_config=None)  # type: ignore[list-item]
+    app = Litestar([handler], openapi_config=None, logging_config=None)  # type: ignore[list-item]
     with pytest.raises(ImproperlyConfiguredException, match=words):
         require_declared_access(app)
 

@@ -1,8 +1,11 @@
 """What a line may hold: a closed set of fields, no value of an exception, no value of a library's."""
 
 import ast
+import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +90,17 @@ def test_what_a_story_s_line_says_of_the_story(lines: Lines) -> None:
     logging.getLogger("temporalio.workflow").warning("x", extra={"temporal_workflow": told, "step": "settle"})
     (line,) = lines()
     assert {name: line[name] for name in (*story, "step")} == {**story, "step": "settle"}
+
+
+def test_what_nobody_catches_is_a_line_and_no_traceback() -> None:
+    program = f"from logs import log_to_stdout\nlog_to_stdout('worker')\nraise ValueError('{PERSON}')"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    line = json.loads(ended.stdout)
+    assert (line["event"], line["level"], line["error"]) == ("process_failed", "critical", "ValueError")
+    assert PERSON not in ended.stdout
 
 
 def test_libraries_speak_only_of_trouble_and_we_of_what_happens() -> None:

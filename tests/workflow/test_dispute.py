@@ -16,6 +16,7 @@ from domain.identifiers import dispute_workflow_id, new_id, refund_workflow_id
 from domain.messaging.delivery import Destination
 from domain.messaging.telling import Channel
 from tests.integration.messaging.phones import with_phone
+from tests.leaks.lines import written
 from tests.workflow.conftest import PATIENCE, Academy, Bought, eventually, one
 
 
@@ -290,10 +291,15 @@ async def test_whose_access_a_lost_dispute_ended_is_told_over_every_way_that_the
 async def test_evidence_that_is_due_soon_alarms_a_person_until_it_is_sent(academy: Academy) -> None:
     bought = await enrolled(academy)
     soon = EVIDENCE_ALARM + timedelta(seconds=3)
-    dispute_id = await disputed(academy, bought.payment_id, due_in_seconds=soon.total_seconds())
-    assert (await standing(bought))["attention"] is None, "not yet"
-
-    await eventually("SELECT FROM orders WHERE id = $1 AND attention = 'dispute:evidence_due'", bought.order.order_id)
+    with written() as lines:
+        dispute_id = await disputed(academy, bought.payment_id, due_in_seconds=soon.total_seconds())
+        assert (await standing(bought))["attention"] is None, "not yet"
+        alarmed = "SELECT FROM orders WHERE id = $1 AND attention = 'dispute:evidence_due'"
+        await eventually(alarmed, bought.order.order_id)
+    row = await one("SELECT id FROM disputes WHERE provider_dispute_id = $1", dispute_id)
+    ours = [line for line in lines() if line.get("workflow_id") == dispute_workflow_id(row["id"])]
+    alarms = [(line["level"], line["step"]) for line in ours if line["event"] == "alarm_story_waits_for_person"]
+    assert alarms == [("warning", "evidence_due")]
     await step(academy, dispute_id, "respond")
 
     await eventually("SELECT FROM orders WHERE id = $1 AND attention IS NULL", bought.order.order_id)

@@ -25,6 +25,7 @@ from domain.errors import BusinessRefusalError
 from domain.identifiers import late_payment_workflow_id, purchase_workflow_id
 from gateways.payments.razorpay_objects import Payment, payment_of
 from tests.integration.conftest import NewPerson
+from tests.leaks.lines import written
 from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running
 from worker import workflow_runner
 from workflows.purchase import ORDER_PAID
@@ -78,10 +79,18 @@ async def start_while_provider_is_down(academy: Academy) -> OrderRef:
 
 
 async def test_a_provider_down_for_long_waits_for_a_person_who_retries(academy: Academy) -> None:
-    order = await start_while_provider_is_down(academy)
-    await academy.clear_faults()
+    with written() as lines:
+        order = await start_while_provider_is_down(academy)
+        await academy.clear_faults()
 
-    assert await handle_of(academy, order).execute_update("retry") == "open_checkout"
+        assert await handle_of(academy, order).execute_update("retry") == "open_checkout"
+    ours = [line for line in lines() if line.get("workflow_id") == purchase_workflow_id(order.order_id)]
+    tries = [line["attempt"] for line in ours if line["event"] == "step_failed"]
+    assert tries[:2] == [1, 2], "each failed try is one line"
+    (waits,) = [line for line in ours if line["event"] == "alarm_story_waits_for_person"]
+    assert (waits["level"], waits["step"], waits["workflow_type"]) == ("warning", "open_checkout", "Purchase")
+    (decided,) = [line for line in ours if line["event"] == "person_decided"]
+    assert (decided["step"], decided["decision"]) == ("open_checkout", "retry")
 
     assert await handle_of(academy, order).result() == OrderStatus.EXPIRED, "nobody paid, but the charge was opened"
     assert [c["status"] for c in await academy.book(order.order_id)] == ["canceled"]

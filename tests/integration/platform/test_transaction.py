@@ -9,9 +9,12 @@ import pytest
 import pytest_asyncio
 
 from db.engine import DB, connect, disconnect
+from db.queries.audit import record_audit
 from db.sql import fetch
 from db.transaction import SERIALIZATION_TRIES, NestedTransactionError, in_transaction, transaction
+from domain.identifiers import new_id
 from stack.embedded import EmbeddedStack
+from tests.leaks.lines import written
 
 TABLES = """
 CREATE SCHEMA tried;
@@ -49,6 +52,24 @@ async def complaints(beside: asyncpg.Connection) -> AsyncIterator[list[Any]]:
     loop.set_exception_handler(lambda _, context: heard.append(context))
     yield heard
     loop.set_exception_handler(None)
+
+
+async def test_an_audit_event_is_a_line_once_it_is_committed(beside: asyncpg.Connection) -> None:
+    undone, done = new_id(), new_id()
+
+    async def work(subject: str, *, fails: bool) -> None:
+        async with transaction():
+            await record_audit("order.tried", "order", subject, amountMinor=7)
+            assert lines() == []
+            if fails:
+                raise LookupError
+
+    with written() as lines:
+        with pytest.raises(LookupError):
+            await work(undone, fails=True)
+        await work(done, fails=False)
+    (line,) = lines()
+    assert (line["event"], line["order_id"], line["amount_minor"]) == ("order.tried", done, 7)
 
 
 async def notes() -> list[str]:
