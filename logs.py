@@ -26,7 +26,8 @@ FIELDS = (
     *("error", "reason", "frames"),
     *("user_id", "course_id", "enrollment_id", "order_id", "payment_id", "refund_id", "dispute_id"),
     *("message_id", "communication_id", "event_row", "namespace_id"),
-    *("amount", "amount_minor", "currency", "end_access", "by", "count", "messages"),
+    *("amount", "amount_minor", "currency", "owed", "end_access", "replaced_by"),
+    *("by", "roles", "identity", "count", "messages"),
     *("provider", "dependency", "port", "pause_seconds"),
 )
 """Every field that a line may have, in the order in which it has them."""

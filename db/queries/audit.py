@@ -49,9 +49,10 @@ async def record_audits(audits: Sequence[Audit]) -> None:
 
 def _fields(audit: Audit) -> dict[str, Any]:
     """An event by the names that log lines have: `paymentId` is `payment_id`, the subject is `order_id`."""
-    details = {_snake(name): value for name, value in audit.details.items()}
+    details = {field_name(name): value for name, value in audit.details.items()}
     return {"user_id": audit.actor_id, f"{audit.subject_type}_id": audit.subject_id, **details}
 
 
-def _snake(name: str) -> str:
+def field_name(name: str) -> str:
+    """The name in log lines of a detail that the trail has in camel case."""
     return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
