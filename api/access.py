@@ -1,6 +1,5 @@
 """Who may call a route: each route declares what it asks for, and one middleware enforces it."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -9,14 +8,11 @@ from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.middleware import ASGIMiddleware
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.http.client_address import scope_address
-from api.http.problem_table import PROBLEMS
-from api.http.problems import PROBLEM_JSON, ProblemError
+from api.http.problems import ProblemError
 from api.http.rates import UNLIMITED
-from api.http.schemas import Problem
 from api.subject import authenticate
 from cache.buckets import Rate
 from domain.identity.roles import Permission
@@ -43,6 +39,8 @@ def requires(
 ) -> dict[str, Any]:
     """What a route asks of its caller, and the problem codes it may answer with: `@get("/", **requires(PUBLIC))`.
 
+    Problems that follow from what a route takes (a body, parameters, services) need no mention (`api.described`).
+
     `cookie` names a cookie that may carry the access token instead of the `Authorization` header.
     `rate` is how often one user, or one address where no login is needed, may call this route; besides it, each counts
     against the general limits (`api.http.rates`).
@@ -55,24 +53,8 @@ def requires(
     if rate is not UNLIMITED:
         codes.append("too_many_requests")
     return {
-        "opt": {"permission": requirement, "token_cookie": cookie, "rate": rate},
+        "opt": {"permission": requirement, "token_cookie": cookie, "rate": rate, "problems": tuple(codes)},
         "security": [] if requirement is PUBLIC else [{"accessToken": []}],
-        "responses": _documented(codes),
-    }
-
-
-def _documented(codes: Iterable[str]) -> dict[int, ResponseSpec]:
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(PROBLEMS[code].status, []).append(code)
-    return {
-        status: ResponseSpec(
-            Problem,
-            generate_examples=False,
-            media_type=PROBLEM_JSON,
-            description=", ".join(f"`{code}`" for code in sorted(set(by_status[status]))),
-        )
-        for status in sorted(by_status)
     }
 
 

@@ -8,11 +8,10 @@ import msgspec
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 
 from api.access import AccessMiddleware, require_declared_access
-from api.http.bodies import LARGEST_BODY_BYTES, DrainTooLarge, MediaTypeMiddleware
+from api.described import described_app
+from api.http.bodies import LARGEST_BODY_BYTES, BodyInTime, DrainTooLarge, MediaTypeMiddleware
 from api.http.client_address import ClientAddress
 from api.http.codec_cors import CodecCors
 from api.http.cors import ApiCors
@@ -29,15 +28,6 @@ from api.subject import provide_subject
 from bootstrap import Services
 from domain.identity.email_links import LinkTokens
 from domain.identity.signing_keys import signing_keys
-
-OPENAPI = OpenAPIConfig(
-    title="Ayurveda Academy",
-    version="1",
-    description="Courses, purchases and certificates of an Ayurvedic academy.",
-    components=Components(
-        security_schemes={"accessToken": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
-    ),
-)
 
 
 def create_app(services: Services, observe: Observe | None = None) -> Litestar:
@@ -76,22 +66,16 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
     )
     require_declared_access(app)
     # Around everything, since Litestar's own middleware does not see requests that match no route.
-    inner = DrainTooLarge(ApiCors(CodecCors(app.asgi_handler, settings.temporal_ui_url), settings.cors_origins))
+    routed = CodecCors(BodyInTime(app.asgi_handler), settings.temporal_ui_url)
+    inner = DrainTooLarge(ApiCors(routed, settings.cors_origins))
     app.asgi_handler = RequestLog(ClientAddress(SecurityHeaders(inner, base_url), settings.trusted_proxies), observe)
     return app
 
 
 @cache
 def openapi_document() -> bytes:
-    """The OpenAPI 3.1 document, as JSON.
-
-    It comes from a second app that is never served: the one that is served would get Litestar's schema pages,
-    whose scripts come from a CDN.
-    """
-    described = Litestar(
-        route_handlers=ROUTES, dependencies=_dependencies(None, None, None), openapi_config=OPENAPI, logging_config=None
-    )
-    return msgspec.json.encode(described.openapi_schema.to_schema())
+    """The OpenAPI 3.1 document, as JSON."""
+    return msgspec.json.encode(described_app(_dependencies(None, None, None)).openapi_schema.to_schema())
 
 
 def _dependencies(services: Services | None, sessions: Sessions | None, recovery: Recovery | None) -> Mapping[str, Any]:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from api.access import PUBLIC, requires
 from api.catalog.cursor import LONGEST_CURSOR
@@ -44,6 +46,9 @@ from domain.errors import BusinessRefusalError
 LONGEST_NAME = 200
 """Characters of an id or a slug; PostgreSQL is not asked about longer ones."""
 
+NOT_MODIFIED = {
+    HTTP_304_NOT_MODIFIED: ResponseSpec(None, description="`If-None-Match` names this version: show the kept one.")
+}
 Word = Annotated[str | None, QueryParameter(min_length=1, max_length=60)]
 AMOUNT = "In the default currency, both bounds included; a free course costs 0."
 SEARCH = "Words that title, description, tags or instructor contain."
@@ -54,6 +59,7 @@ SEARCH = "Words that title, description, tags or instructor contain."
     operation_id="listCourses",
     tags=["Catalog"],
     middleware=[serve_held],
+    responses=NOT_MODIFIED,
     **requires(PUBLIC, "validation_failed"),
 )
 async def list_courses(
@@ -103,6 +109,7 @@ async def list_courses(
     operation_id="getCourse",
     tags=["Catalog"],
     middleware=[serve_held],
+    responses=NOT_MODIFIED,
     **requires(PUBLIC, "course_not_found"),
 )
 async def get_course(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from functools import cache
+from time import monotonic
 from typing import Any
 
 from litestar.enums import RequestEncodingType, ScopeType
@@ -12,8 +13,14 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import ProblemError
 
+OF_A_BODY = ("body_too_large", "body_too_slow", "malformed_body")
+"""What a route that reads a body may answer with."""
 LARGEST_BODY_BYTES = 256 * 1024
 """Of every route that does not say otherwise by `request_max_body_size`."""
+BODY_SILENCE_SECONDS = 10.0
+BODY_SECONDS = 30.0
+"""From the first look for the body to its end: 256 KiB at 9 KB/s."""
+CLOSE = {"Connection": "close"}
 DRAIN_BYTES = 8 * 1024 * 1024
 DRAIN_SILENCE_SECONDS = 2.0
 DRAIN_SECONDS = 30.0
@@ -43,6 +50,45 @@ def _media_type_of(handler: Any) -> str | None:
     if data is None:
         return None
     return RequestEncodingType(getattr(data.kwarg_definition, "media_type", RequestEncodingType.JSON)).value
+
+
+class BodyInTime:
+    """ASGI: a body that stops coming, or comes by drops, ends the request with 408; one that is cut off, with 400.
+
+    The server itself has a limit for headers only: without this one, a caller could hold a request open for ever, and
+    with it the end of a process that finishes its requests first.
+    """
+
+    def __init__(
+        self, app: ASGIApp, silence_seconds: float = BODY_SILENCE_SECONDS, all_seconds: float = BODY_SECONDS
+    ) -> None:
+        self._app = app
+        self._silence_seconds = silence_seconds
+        self._all_seconds = all_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        is_whole, ends_at = False, 0.0
+
+        async def receive_in_time() -> Any:
+            nonlocal is_whole, ends_at
+            if is_whole:  # what comes now is the end of the connection, which may take as long as the answer
+                return await receive()
+            now = monotonic()
+            ends_at = ends_at or now + self._all_seconds
+            try:
+                async with asyncio.timeout(min(self._silence_seconds, ends_at - now)):
+                    message = await receive()
+            except TimeoutError:
+                raise ProblemError("body_too_slow", headers=CLOSE) from None
+            if message["type"] == "http.disconnect":
+                raise ProblemError("malformed_body", headers=CLOSE)
+            is_whole = not message.get("more_body", False)
+            return message
+
+        await self._app(scope, receive_in_time, send)
 
 
 class DrainTooLarge:

@@ -22,6 +22,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "forbidden": ProblemKind(403, "Not allowed", "Your roles do not include the permission that this route needs."),
     "not_found": ProblemKind(404, "Not found", "Check the address; what you may not see is not found, either."),
     "method_not_allowed": ProblemKind(405, "Method not allowed", "Use one of the methods in the `Allow` header."),
+    "body_too_slow": ProblemKind(408, "The body did not come in time", "Send the body at once, and all of it."),
     "body_too_large": ProblemKind(413, "The body is too large", "Send a smaller body."),
     "unsupported_media_type": ProblemKind(
         415, "Unsupported media type", "Send the `Content-Type` that the `Accept` header of this answer names."

@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from api.access import PUBLIC, requires
@@ -41,7 +42,15 @@ async def live() -> Liveness:
     return Liveness()
 
 
-@get("/health/ready", operation_id="getReadiness", tags=["Operations"], **requires(PUBLIC, rate=UNLIMITED))
+@get(
+    "/health/ready",
+    operation_id="getReadiness",
+    tags=["Operations"],
+    responses={
+        HTTP_503_SERVICE_UNAVAILABLE: ResponseSpec(Readiness, generate_examples=False, description="Not ready.")
+    },
+    **requires(PUBLIC, rate=UNLIMITED),
+)
 async def ready(services: NamedDependency[Services]) -> Response[Readiness]:
     """Whether every dependency answers within two seconds, each by name; 503 when one does not."""
     checks: dict[str, Awaitable[object]] = {

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
@@ -42,6 +43,11 @@ IdempotencyKey = Annotated[
     "/api/v1/courses/{course_id:str}/purchases",
     operation_id="createPurchase",
     tags=["Purchases"],
+    responses={
+        HTTP_202_ACCEPTED: ResponseSpec(
+            PurchaseView, generate_examples=False, description="`preparing`: the first steps take longer."
+        )
+    },
     **requires(
         Permission.COURSE_ENROLL,
         "idempotency_key_missing",

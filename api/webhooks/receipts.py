@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from api.access import PUBLIC, requires
 from api.http.problems import ProblemError
 from api.http.rates import UNLIMITED
-from api.webhooks.receiving import Received
+from api.webhooks.receiving import OF_WEBHOOKS, Received
 from bootstrap import Services
 from db.queries.messaging.receipts import keep_receipts
 from gateways.messaging.signatures import (
@@ -23,7 +23,7 @@ from gateways.messaging.signatures import (
 
 log = structlog.get_logger()
 
-ANSWERS = requires(PUBLIC, "signature_refused", "payload_not_understood", "service_unavailable", rate=UNLIMITED)
+ANSWERS = requires(PUBLIC, *OF_WEBHOOKS, rate=UNLIMITED)
 
 
 @post(

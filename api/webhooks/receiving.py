@@ -6,6 +6,7 @@ import structlog
 from litestar import Response
 from litestar.background_tasks import BackgroundTask
 
+from api.http.bodies import OF_A_BODY
 from api.http.problems import ProblemError
 from api.http.schemas import ApiStruct
 from bootstrap import Services
@@ -14,6 +15,10 @@ from domain.billing.payments import ProviderEvent
 from gateways.payments.signatures import PayloadError, SignatureError
 
 log = structlog.get_logger()
+
+
+OF_WEBHOOKS = (*OF_A_BODY, "signature_refused", "payload_not_understood")
+"""What every webhook may be answered with."""
 
 
 class Received(ApiStruct):

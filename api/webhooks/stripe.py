@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from api.access import PUBLIC, requires
 from api.http.rates import UNLIMITED
-from api.webhooks.receiving import Received, receive
+from api.webhooks.receiving import OF_WEBHOOKS, Received, receive
 from bootstrap import Services
 from gateways.payments.signatures import verify_stripe
 
@@ -17,7 +17,7 @@ from gateways.payments.signatures import verify_stripe
     operation_id="receiveStripeEvent",
     tags=["Webhooks"],
     status_code=200,
-    **requires(PUBLIC, "signature_refused", "payload_not_understood", "service_unavailable", rate=UNLIMITED),
+    **requires(PUBLIC, *OF_WEBHOOKS, rate=UNLIMITED),
 )
 async def receive_stripe_event(
     request: Request[Any, Any, Any], services: NamedDependency[Services]

@@ -56,3 +56,21 @@ def test_every_problem_has_an_error_status_and_says_how_to_mend_it() -> None:
         assert 400 <= kind.status < 600, code
         assert kind.detail.endswith("."), code
         assert kind.title, code
+
+
+def test_what_a_route_takes_decides_which_problems_it_declares() -> None:
+    paths = msgspec.json.decode(openapi_document())["paths"]
+    for path, item in paths.items():
+        for operation in (item[method] for method in METHODS if method in item):
+            declared = set(operation["responses"])
+            named = operation["operationId"]
+            if "requestBody" in operation:
+                assert declared >= {"400", "408", "413", "415", "422"}, named
+            if operation.get("parameters"):
+                assert "400" in declared, named
+            if "{" in path:
+                assert "404" in declared, named
+            for status, response in operation["responses"].items():
+                is_readiness = named == "getReadiness" and status == "503"
+                if status >= "400" and not is_readiness:
+                    assert list(response["content"]) == ["application/problem+json"], (named, status)
