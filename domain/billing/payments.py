@@ -116,3 +116,21 @@ class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     payment: ProviderPayment | None = None
     refund: ProviderRefund | None = None
     dispute: ProviderDispute | None = None
+
+
+LONGEST_TEXT = 500
+"""Of ids, words and metadata at either provider (Stripe allows 255 and 500); an index of ours holds 2,700 bytes."""
+MOST_MINOR = 10**12 - 1
+"""What `NUMERIC(14, 2)` holds in every currency."""
+
+
+def can_be_kept(event: ProviderEvent) -> bool:
+    """Whether our tables can hold what an event says: an event that is committed and fits nowhere would be delivered
+    in vain for ever."""
+    things = [event, *filter(None, (event.payment, event.refund, event.dispute))]
+    values = [value for thing in things for value in msgspec.structs.astuple(thing)]
+    texts = [value for value in values if isinstance(value, str)]
+    amounts = [value for value in values if isinstance(value, int)]
+    return all(len(text) <= LONGEST_TEXT and "\0" not in text for text in texts) and all(
+        0 <= amount <= MOST_MINOR for amount in amounts
+    )

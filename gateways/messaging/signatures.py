@@ -25,6 +25,10 @@ WHATSAPP = {
 }
 
 
+LONGEST_ID = 255
+"""Twilio's have 34 characters, WhatsApp's some 60."""
+
+
 class ReceiptSignatureError(Exception):
     """The signature is missing or wrong: answer 400 and keep nothing."""
 
@@ -89,7 +93,7 @@ def verify_whatsapp(raw_body: bytes, header: str | None, secret: str) -> list[Re
         raise ReceiptSignatureError
     try:
         body = msgspec.json.decode(raw_body, type=_WhatsAppBody)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ReceiptPayloadError from None
     statuses = [s for entry in body.entry for change in entry.changes for s in change.value.statuses]
     return _known("whatsapp", WHATSAPP, [(status.id, status.status) for status in statuses])
@@ -105,6 +109,9 @@ def _same(given: str | None, expected: str) -> bool:
 
 
 def _known(provider: str, words: dict[str, Delivery], told: list[tuple[str, str]]) -> list[Receipt]:
+    """The receipts that say something new. Raises `ReceiptPayloadError` for an id that no table of ours can hold."""
+    if any(len(message_id) > LONGEST_ID or "\0" in message_id for message_id, _ in told):
+        raise ReceiptPayloadError
     return [
         Receipt(provider=provider, provider_message_id=message_id, delivery=words[status])
         for message_id, status in told

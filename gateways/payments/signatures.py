@@ -11,7 +11,7 @@ from hashlib import sha256
 import msgspec
 from stripe import SignatureVerificationError, WebhookSignature
 
-from domain.billing.payments import ProviderEvent
+from domain.billing.payments import ProviderEvent, can_be_kept
 from gateways.payments.razorpay_events import Told, decode_told, event_of
 from gateways.payments.stripe_objects import (
     PROVIDER,
@@ -34,6 +34,10 @@ OLDEST_SECONDS = 15 * 24 * 60 * 60
 
 NEWEST_SECONDS = 300
 """How far Razorpay's clock may be ahead of ours."""
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, OSError, KeyError, RecursionError)
+"""What reading a body may raise: no UTF-8 or no such form, a creation time that no calendar holds, a part that is not
+there, nesting without end."""
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
@@ -72,7 +76,7 @@ def verify_stripe(raw_body: bytes, header: str | None, secret: str, tolerance_se
     if not _is_signed(raw_body, header, secret, tolerance_seconds):
         raise SignatureError
     event = _understood(raw_body)
-    if event is None:
+    if event is None or not can_be_kept(event):
         raise PayloadError
     return event
 
@@ -97,8 +101,7 @@ def _understood(raw_body: bytes) -> ProviderEvent | None:
         event = _decode_event(raw_body)
         named = ProviderEvent(provider=PROVIDER, event_id=event.id, event_type=event.type)
         return named if event.data is None else _with_object(named, event.data.object)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError):
-        # The last three: a creation time that no calendar holds.
+    except UNREADABLE:
         return None
 
 
@@ -131,9 +134,9 @@ def verify_razorpay(raw_body: bytes, header: str | None, event_id: str | None, s
     if not _is_hmac(header, raw_body, secret):
         raise SignatureError
     told, event = _told_by_razorpay(raw_body, event_id)
-    if told is None or event is None:
+    if told is None or event is None or not can_be_kept(event):
         raise PayloadError
-    age = time.time() - told.created_at
+    age = int(time.time()) - told.created_at  # whole numbers: a time of four hundred digits fits no float
     if not -NEWEST_SECONDS <= age <= OLDEST_SECONDS:
         raise SignatureError
     return event
@@ -161,5 +164,5 @@ def _told_by_razorpay(raw_body: bytes, event_id: str | None) -> tuple[Told | Non
     try:
         told = decode_told(raw_body)
         return told, event_of(told, event_id)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError, KeyError):
+    except UNREADABLE:
         return None, None

@@ -1,5 +1,7 @@
 """Preferences, devices, and unsubscribing by one click."""
 
+import random
+import string
 from typing import Any
 
 import httpx
@@ -118,6 +120,16 @@ async def test_a_device_that_is_none_is_refused(
     headers = bearer(await token_of(app, await new_person()))
     answer = await client.post(DEVICES, json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed"), answer.text
+
+
+async def test_the_longest_token_fits_its_index(
+    app: Litestar, client: httpx.AsyncClient, new_person: NewPerson
+) -> None:
+    """Of random characters: those of a real token cannot be compressed either."""
+    headers = bearer(await token_of(app, await new_person()))
+    token = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=2_000))
+    assert (await client.post(DEVICES, json={"fcmToken": token}, headers=headers)).status_code == 201
+    assert (await client.post(DEVICES, json={"fcmToken": token * 2}, headers=headers)).status_code == 422
 
 
 async def opt_outs(user_id: str) -> list[str]:
