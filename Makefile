@@ -11,7 +11,7 @@ UV := .venv/.uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit lint demo migrate reset chaos bench
+.PHONY: help run test test-unit lint demo migrate reset chaos fuzz bench
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ reset: .venv/.ready  ## delete the data of the stopped academy
 
 chaos: .venv/.ready  ## the full matrix of killed processes; takes long
 	@$(RUN) -m pytest tests/chaos --full-chaos
+
+fuzz: .venv/.ready  ## many generated requests to every operation in every role; takes long
+	@$(RUN) -m pytest tests/fuzz --full-fuzz
 
 bench: .venv/.ready  ## measurements, each printing a ratio
 	@$(RUN) -m benchmarks

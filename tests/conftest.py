@@ -24,8 +24,10 @@ for _name in Settings.model_fields:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--full-chaos`: the whole matrix of killed processes instead of a bounded sample."""
+    """The long forms of tests that `make test` runs as a bounded sample."""
     parser.addoption("--full-chaos", action="store_true", help="kill at every event, not at a sample")
+    parser.addoption("--full-fuzz", action="store_true", help="many requests of each kind to each operation")
+    parser.addoption("--fuzz-seed", type=int, default=None, help="repeat the choices of an earlier run")
 
 
 def free_ports() -> Iterator[int]:
