@@ -6,12 +6,15 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
+from db.queries.identity.linked_logins import link_by_hand
 from domain.identifiers import new_id
 from domain.identity.email_links import LinkPurpose
+from domain.identity.external_login import ExternalLogin
 from domain.identity.roles import Role
 from domain.identity.signing_keys import signing_keys
 from domain.messaging.telling import Category
@@ -94,6 +97,18 @@ async def verify(world: World, _caller: Caller, _: random.Random) -> Parts:
 @good("changePassword")
 async def change_password(*_: Any) -> Parts:
     return Parts(body={"currentPassword": PASSWORD, "newPassword": PASSWORD})
+
+
+@good("linkExternalLogin")
+async def link_login(world: World, caller: Caller, _: random.Random) -> Parts:
+    return Parts(body={"token": world.issuer.token(world.owner(caller).id), "password": PASSWORD})
+
+
+@good("unlinkExternalLogin")
+async def unlink_login(world: World, caller: Caller, _: random.Random) -> Parts:
+    person, now = world.owner(caller), datetime.now(UTC)
+    login = ExternalLogin(world.issuer.url, person.id, now, now, person.email, True, "", ())
+    return Parts({"login_id": (await link_by_hand(person.id, login)).id})
 
 
 @good("encodePayloads", "decodePayloads")

@@ -17,6 +17,7 @@ from domain.identity.email_links import LinkPurpose, LinkTokens
 from domain.identity.roles import Role
 from domain.identity.signing_keys import signing_keys
 from tests.integration.conftest import NewPerson, Person, bearer, client_of, token_of
+from tests.integration.identity.issuer_stand_in import StandInIssuer
 from tests.workflow.conftest import Academy, eventually
 
 PURCHASE: dict[str, Any] = {
@@ -31,6 +32,7 @@ LEARNED = {
     "listSessions": "session_id",
     "listMyEnrollments": "enrollment_id",
     "listCreditNotes": "note_id",
+    "linkExternalLogin": "login_id",
 }
 """What the `id` in an operation's answer is called in paths."""
 MOST_REMEMBERED = 200
@@ -52,6 +54,8 @@ class World:
     app: Litestar
     services: Services
     academy: Academy
+    issuer: StandInIssuer
+    """The adopter's own login."""
     callers: list[Caller]
     student: Person
     """Has paid; a part went back."""
@@ -130,7 +134,9 @@ class World:
         return LinkTokens(keys.values()).issue(link_id, purpose)
 
 
-async def build_world(app: Litestar, academy: Academy, new_person: NewPerson, password_hash: str) -> World:
+async def build_world(
+    app: Litestar, academy: Academy, issuer: StandInIssuer, new_person: NewPerson, password_hash: str
+) -> World:
     """People of every role with a free course each; a student who paid, and has a part of it back."""
     people = {role: await new_person(role) for role in Role}
     callers = [Caller(role.value, person) for role, person in people.items()] + [Caller("nobody", None)]
@@ -144,6 +150,7 @@ async def build_world(app: Litestar, academy: Academy, new_person: NewPerson, pa
         app=app,
         services=academy.services,
         academy=academy,
+        issuer=issuer,
         callers=callers,
         student=student,
         spare=await new_person(),
