@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError
 
 from activities.sweeps import Sweeps
 from bootstrap import Services
@@ -27,7 +28,7 @@ from domain.billing.purchase import OrderStatus, PurchasePolicy, Refusal
 from domain.billing.refund import RefundRef
 from domain.billing.refund_policy import RefundPolicy
 from domain.errors import BusinessRefusalError, OutageError
-from domain.identifiers import new_id, purchase_workflow_id
+from domain.identifiers import new_id, purchase_workflow_id, refund_workflow_id
 from domain.stories import StoryTimeoutError
 from tests.integration.conftest import NewPerson
 from tests.workflow.conftest import PATIENCE, Academy, Bought, one, running
@@ -49,7 +50,7 @@ SELECT o.status, o.attention,
        EXISTS (SELECT FROM entitlements WHERE source_id = o.id AND ended_at IS NULL) AS has_access,
        (SELECT COALESCE(sum(amount_minor), 0) FROM payments WHERE order_id = o.id) AS captured,
        (SELECT COALESCE(sum(amount_minor), 0) FROM refunds WHERE order_id = o.id AND status = 'succeeded') AS back,
-       (SELECT count(*) FROM refunds WHERE order_id = o.id AND status <> 'succeeded') AS waiting,
+       (SELECT count(*) FROM refunds WHERE order_id = o.id AND status NOT IN ('succeeded', 'returned')) AS waiting,
        (SELECT COALESCE(sum(e.amount), 0) FROM ledger_entries e JOIN ledger_postings p ON p.id = e.posting_id
         WHERE p.order_id = o.id AND e.account_id = 'provider_clearing') AS clearing
 FROM orders o WHERE o.id = $1
@@ -159,6 +160,7 @@ class World:
             self.late_money,
             *([self.refund] * 3),
             self.refund_at_dashboard,
+            *([self.bank_sends_back] * 2),
             *([self.dispute] * 2),
             *([self.dispute_goes_on] * 3),
         ]
@@ -259,6 +261,41 @@ class World:
         await self.hear(refund=await self.provider.read_refund(made["id"]))
         return f"refund of {amount} at the dashboard"
 
+    async def bank_sends_back(self) -> str | None:
+        """A refund that had succeeded, which a person then pays again: in the end all is as it was."""
+        order, money = self.pick_money(lambda money: money.back > 0 and not money.dispute and not money.lost)
+        if order is None or money is None:
+            return None
+        charges = await self.academy.book(order.bought.order.order_id)
+        made = [
+            r["id"]
+            for charge in charges
+            if charge["id"] == money.payment_id
+            for r in charge["refunds"]
+            if r["status"] == "succeeded"
+        ]
+        refund_id = self.dice.choice(made)
+        await self.academy.at_provider(f"refunds/{refund_id}/fail")
+        await self.hear(refund=await self.provider.read_refund(refund_id))
+        owed = await self.soon(
+            "SELECT n.id FROM refunds n JOIN refunds o ON o.id = n.replaces"
+            " WHERE o.provider_refund_id = $1 AND n.attention = 'refund_returned'",
+            refund_id,
+        )
+        [books] = await fetch(
+            "SELECT COALESCE(sum(e.amount), 0) AS owed FROM ledger_entries e JOIN ledger_postings p"
+            " ON p.id = e.posting_id WHERE p.order_id = $1 AND e.account_id = 'refunds_payable'",
+            order.bought.order.order_id,
+        )
+        assert books["owed"] < 0, self.log
+        if self.dice.random() < 0.7:
+            await self.repair(refund_workflow_id(owed["id"]), "retry")
+            return "a bank sends a refund back, and it is tried again"
+        [amount] = await fetch("SELECT amount_minor FROM refunds WHERE id = $1", owed["id"])
+        again = await self.academy.at_provider(f"refund-at-dashboard/{money.payment_id}", amount=amount["amount_minor"])
+        await self.hear(refund=await self.provider.read_refund(again["id"]))
+        return "a bank sends a refund back, and it is paid at the dashboard"
+
     async def dispute(self) -> str | None:
         _, money = self.pick_money(lambda money: money.left > 0 and not money.dispute and not money.lost)
         if money is None:
@@ -303,6 +340,28 @@ class World:
                 return await call()
             await asyncio.sleep(1)
         raise AssertionError("\n".join([*self.log, "Temporal does not answer"]))
+
+    async def soon(self, sql: str, *arguments: object) -> Any:
+        """The first row of a statement, once it has one."""
+        deadline = time.monotonic() + self.patience
+        while not (rows := await fetch(sql, *arguments)):
+            assert time.monotonic() < deadline, "\n".join([*self.log, f"nothing yet: {sql}"])
+            await asyncio.sleep(0.1)
+        return rows[0]
+
+    async def repair(self, workflow_id: str, update: str) -> None:
+        """What a person sends, and sends again when its worker died before it could answer."""
+        handle = self.academy.services.temporal.get_workflow_handle(workflow_id)
+        for _ in range(INSISTENCE):
+            try:
+                await handle.execute_update(update, rpc_timeout=PATIENCE)
+            except WorkflowUpdateFailedError:
+                return  # an earlier one was heard, and its answer lost
+            except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
+                await asyncio.sleep(1)
+            else:
+                return
+        raise AssertionError("\n".join([*self.log, f"{workflow_id} does not answer"]))
 
     # The model.
 
