@@ -253,5 +253,5 @@ async def test_news_for_a_story_that_has_ended_raises_an_alarm(
     )
     sweeps = Sweeps(academy.services.providers, academy.services.delivery, academy.stories)
     await academy.in_activity(sweeps.relay)
-    assert "alarm: a refund waits whose story has ended" in caplog.text
+    assert "alarm_refund_without_story" in caplog.text
     await fetch("UPDATE refunds SET status = 'succeeded' WHERE id = $1", refund_id)
