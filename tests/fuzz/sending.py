@@ -29,8 +29,8 @@ class Sender:
         """Send a request of this kind once for each caller."""
         await self._forget_tries()
         for caller in self._world.callers:
-            # The same choices for everybody, but ids and signatures of their own.
-            rng = random.Random(salt)
+            # Everybody sends the same generated case, spoiled in another way: eight tries instead of one.
+            rng = random.Random(f"{salt}:{caller.name}")
             sound = await good_parts(operation_id(case), self._world, caller, rng)
             parts = spoiled(kind, parts_of(case), lambda name: self._world.any_of(name, rng), sound, rng)  # noqa: B023
             await self._send(case, kind, caller, parts)
