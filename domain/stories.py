@@ -47,4 +47,4 @@ class StoryClosedError(AcademyError):
 
 
 class StoryTimeoutError(AcademyError):
-    """The story was started and has not answered in time (no worker, or an outage at the provider)."""
+    """The story was started and has not answered in time (no worker, one that dies, an outage at the provider)."""

@@ -97,6 +97,9 @@ class Stories:
             await self.require_temporal()
             raise StoryTimeoutError from None
         except (RPCError, RuntimeError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.FAILED_PRECONDITION:
+                # Workers lost the story's task several times in a row: Temporal asks nothing of it until one is done.
+                raise StoryTimeoutError from None
             raise _in_our_words(error) from None
         return answer
 

@@ -1,11 +1,15 @@
 """No worker, no Temporal: 202 and 503, with nothing half done, and the relay that goes on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest_asyncio
 from litestar import Litestar
+from temporalio.api.taskqueue.v1 import TaskQueue as TaskQueueName
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest, RespondWorkflowTaskFailedRequest
 from temporalio.client import Client
 
 from activities.delivery import EventDelivery
@@ -14,8 +18,9 @@ from api.app import create_app
 from bootstrap import Services, connect_temporal
 from db.sql import fetch
 from domain.billing.purchase import PurchasePolicy
-from domain.identifiers import new_id
+from domain.identifiers import new_id, purchase_workflow_id
 from domain.identity.roles import Role
+from domain.stories import TaskQueue
 from gateways.temporal.stories import Stories
 from stack.process import port_is_free
 from tests.conftest import free_ports
@@ -27,6 +32,9 @@ from tests.workflow.conftest import PATIENCE, Academy, eventually, one, running,
 __all__ = ["worker_temporal"]
 
 POLICY = PurchasePolicy(expires_after_seconds=600, first_poll_seconds=300)
+
+LOST_TASKS = 3
+"""From so many in a row on, Temporal (1.32) refuses updates: `WorkflowNotReadyFailure`."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -78,6 +86,48 @@ async def test_without_a_worker_202_and_the_story_goes_on_when_one_comes(
         again = await buyer.buy(course, key)
     assert (again.status_code, again.json()["id"]) == (201, answer.json()["id"])
     assert again.json()["checkout"]["clientSecret"]
+
+
+async def test_workers_that_lose_its_first_task_again_and_again_are_no_outage_of_temporal(
+    services: Services, worker_temporal: Client, new_person: NewPerson, buyer: Buyer
+) -> None:
+    """Temporal then refuses every question at once until a task succeeds. The order stays, as without a worker."""
+    academy = Academy(services, worker_temporal, POLICY, new_person)
+    course = await academy.course()
+    order = await academy.order(course, buyer.user_id)
+    await academy.stories.ensure_purchase(order)
+    await lose_tasks(worker_temporal, purchase_workflow_id(order.order_id))
+
+    answer = await buyer.buy(course)
+
+    assert (answer.status_code, answer.json()["status"], answer.json()["id"]) == (202, "preparing", order.order_id)
+    async with running(academy):
+        bought = await until_answered(buyer, course)
+    assert bought["id"] == order.order_id
+    assert bought["checkout"]["clientSecret"]
+
+
+async def lose_tasks(temporal: Client, workflow_id: str) -> None:
+    """Take a story's tasks and fail them, as a worker that cannot work does, until Temporal calls the task failed."""
+    lost = 0
+    while lost < LOST_TASKS:
+        queue = TaskQueueName(name=TaskQueue.CORE)
+        ask = PollWorkflowTaskQueueRequest(namespace=temporal.namespace, task_queue=queue)
+        task = await temporal.workflow_service.poll_workflow_task_queue(ask, timeout=PATIENCE)
+        await temporal.workflow_service.respond_workflow_task_failed(
+            RespondWorkflowTaskFailedRequest(namespace=temporal.namespace, task_token=task.task_token)
+        )
+        lost += task.workflow_execution.workflow_id == workflow_id
+
+
+async def until_answered(buyer: Buyer, course: str) -> dict[str, Any]:
+    """Ask again until the answer is no longer 202."""
+    async with asyncio.timeout(2 * PATIENCE.total_seconds()):
+        while (answer := await buyer.buy(course)).status_code == 202:
+            await asyncio.sleep(0.2)
+    assert answer.status_code == 201, answer.text
+    bought: dict[str, Any] = answer.json()
+    return bought
 
 
 async def test_an_order_whose_story_was_never_started_is_started_by_the_relay(
