@@ -13,15 +13,14 @@ import psutil
 from temporalio.client import Client
 
 from api.identity.tokens import AccessTokens
-from domain.identifiers import purchase_workflow_id
 from gateways.temporal.client import temporal_client
 from gateways.temporal.codec import EncryptionCodec
 from settings import Settings
 from stack.embedded import EmbeddedStack
 from stack.process import HOST
 from tests.chaos.books import in_one_shape
-from tests.chaos.histories import Event, last_event
 from tests.chaos.links import Link
+from tests.chaos.news import News
 
 VICTIMS = ("api", "worker", "temporal", "postgres", "valkey")
 """What is killed. The stand-ins stand for others' systems."""
@@ -45,6 +44,7 @@ class Academy:
         self.shop = f"http://{HOST}:{links['buyer-api'].port}"
         """The API, as buyers reach it."""
         self.providers = {"stripe": settings.stripe_api_base, "razorpay": settings.razorpay_api_base}
+        self.news = News(self)
         self.inbox = f"http://{HOST}:{settings.inbox_port}"
         self.course_id = ""
         self.died: list[str] = []
@@ -66,12 +66,8 @@ class Academy:
         """A connection that bypasses every link."""
         return await asyncpg.connect(self.stack.settings.database_url, timeout=5, command_timeout=10)
 
-    async def last_event(self, order_id: str | None) -> Event:
-        """The newest event of an order's story."""
-        return await last_event(self.temporal, purchase_workflow_id(order_id or "none"))
-
     async def book(self, order_id: str | None = None) -> dict[str, list[dict[str, Any]]]:
-        """The providers' own books, whole or of one order: `payment_intents`, `charges`, `refunds`."""
+        """The providers' own books, whole or of one order: `payment_intents`, `charges`, `refunds`, `disputes`."""
         books = {}
         for name, base in self.providers.items():
             answer = await self.http.get(f"{base}/test/book", params={"order_id": order_id} if order_id else {})
@@ -83,6 +79,10 @@ class Academy:
         """Switch faults on at every provider (`stack/stand_ins/faults.py`); `release` switches them off."""
         for base in self.providers.values():
             (await self.http.post(f"{base}/test/faults", json=plan)).raise_for_status()
+
+    async def happen(self, provider: str, act: str, *, told_by: str = "", **body: object) -> dict[str, Any]:
+        """Have a payer or a bank act at a provider (`news.py`); what it acted on."""
+        return await self.news.happen(provider, act, told_by=told_by, **body)
 
     async def mails(self, address: str) -> list[dict[str, Any]]:
         """What the inbox has for somebody."""
@@ -116,6 +116,7 @@ class Academy:
                 await self._cleanups.pop()()
         for base in self.providers.values():
             (await self.http.delete(f"{base}/test/faults")).raise_for_status()
+        await self.news.release()
         (await self.http.delete(f"{self.inbox}/api/faults")).raise_for_status()
 
     async def keep_alive(self) -> None:
@@ -177,6 +178,7 @@ def _links_of(settings: Settings) -> dict[str, Link]:
         Link("buyer", "api", settings.api_port),
         Link("api", "temporal", settings.temporal_port),
         Link("worker", "temporal", settings.temporal_port),
+        Link("api", "postgres", postgres),
         Link("worker", "postgres", postgres),
         Link("worker", "inbox", smtp),
     ]
@@ -189,9 +191,10 @@ def _lead_through(stack: EmbeddedStack, links: dict[str, Link]) -> None:
     worker, api = stack["worker"].environment, stack["api"].environment
     worker["TEMPORAL_ADDRESS"] = f"{HOST}:{links['worker-temporal'].port}"
     worker["SMTP_URL"] = f"smtp://{HOST}:{links['worker-inbox'].port}"
-    worker["DATABASE_URL"] = settings.database_url.replace(
-        f":{settings.postgres_port}/", f":{links['worker-postgres'].port}/"
-    )
+    for part, environment in (("worker", worker), ("api", api)):
+        environment["DATABASE_URL"] = settings.database_url.replace(
+            f":{settings.postgres_port}/", f":{links[f'{part}-postgres'].port}/"
+        )
     api["TEMPORAL_ADDRESS"] = f"{HOST}:{links['api-temporal'].port}"
 
 

@@ -10,12 +10,10 @@ import pytest_asyncio
 
 from stack.postgres import remove_data
 from tests.chaos.academy import Academy, open_academy
-from tests.chaos.buyer import new_buyer
-from tests.chaos.histories import Batch, read_batches
-from tests.chaos.stops import order_all
-from tests.chaos.strike import Row
-from tests.chaos.table import lines_of
-from tests.chaos.verdicts import judge, story_ended
+from tests.chaos.histories import Batch
+from tests.chaos.matrix.scenarios import SCENARIOS
+from tests.chaos.matrix.strike import Row, undisturbed_history
+from tests.chaos.matrix.table import lines_of
 from tests.conftest import settings_for_tests
 from tests.leaks.watch import LogWatch
 
@@ -69,12 +67,6 @@ async def academy(reachable_dir: Path, log_watch: LogWatch) -> AsyncIterator[Aca
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def undisturbed(academy: Academy) -> list[Batch]:
-    """The real history of one purchase that nothing disturbs, by the server's own writes."""
-    buyer = await new_buyer(academy)
-    await order_all([buyer])
-    buyer.may_pay.set()
-    await buyer.finished(30)
-    await story_ended(academy, buyer, 30)
-    await judge(academy, buyer, "enrolled")
-    return await read_batches(academy.temporal, f"purchase/{buyer.order_id}")
+async def histories(academy: Academy) -> dict[str, list[Batch]]:
+    """For each scenario the real history of one errand that nothing disturbs."""
+    return {scenario.name: await undisturbed_history(academy, scenario) for scenario in SCENARIOS.values()}

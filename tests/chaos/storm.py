@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.chaos.academy import VICTIMS, Academy
 from tests.chaos.buyer import Buyer, new_buyer
-from tests.chaos.strike import Row
-from tests.chaos.verdicts import judge, story_ended
+from tests.chaos.matrix.strike import Row
+from tests.chaos.verdicts.purchase import judge, story_ended
 
 AT_ONCE = 6
 """Buyers in the shop."""
@@ -110,7 +110,9 @@ class Storm:
 
     def _row(self, victim: str, began: float, at: str, present: list[Buyer]) -> Row:
         last = max((self._ends[buyer] for buyer in present), default=began)
-        return Row(f"at random (seed {self._seed})", victim, at, last - began, f"all {len(present)} ended right", 1)
+        return Row(
+            "storm", f"at random (seed {self._seed})", victim, at, last - began, f"all {len(present)} ended right", 1
+        )
 
 
 def _end_of(buyer: Buyer) -> str:

@@ -8,9 +8,10 @@ from domain.identifiers import purchase_workflow_id
 from domain.stories import PAYMENT_SIGNAL
 from tests.chaos.academy import Academy
 from tests.chaos.buyer import new_buyer
-from tests.chaos.stops import order_all, where
+from tests.chaos.errands.purchase import PurchaseErrand
+from tests.chaos.matrix.stops import REACHED_WITHIN_SECONDS, Place, where
+from tests.chaos.matrix.strike import Row
 from tests.chaos.storm import Storm, deliveries, forgeries
-from tests.chaos.strike import Row
 from tests.chaos.waiting import until
 
 pytestmark = pytest.mark.chaos
@@ -22,7 +23,10 @@ async def test_forged_webhooks_open_nothing(academy: Academy, seed: int) -> None
     """Each event of somebody who never pays is forged into "succeeded": refused, and nobody is enrolled."""
     await academy.provider_faults(webhooks={"forge": 1.0}, seed=seed)
     buyers = [await new_buyer(academy) for _ in range(6)]
-    await order_all(buyers)
+    for buyer in buyers:
+        buyer.start(pays=False)
+    for buyer in buyers:
+        await buyer.ordered(REACHED_WITHIN_SECONDS)
     ours = {buyer.payment_id for buyer in buyers}
 
     async def answered() -> bool:
@@ -35,8 +39,9 @@ async def test_forged_webhooks_open_nothing(academy: Academy, seed: int) -> None
     # Temporal then fails the update `abandon`.
     await academy.provider_faults(webhooks={"drop": 1.0})
     for buyer in buyers:
-        place = await where(academy, buyer)
-        assert (place.order, place.intent) == ("awaiting_payment", "requires_payment_method")
+        errand = PurchaseErrand(academy, buyer, ends_as="")
+        place = (await where(errand)).place
+        assert place == Place("awaiting_payment", "requires_payment_method")
         await buyer.leave()
         story = academy.temporal.get_workflow_handle(purchase_workflow_id(str(buyer.order_id)))
         signals = [

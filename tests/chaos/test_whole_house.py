@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chaos.academy import Academy
-from tests.chaos.verdicts import judge_house
+from tests.chaos.verdicts.house import judge_house
 
 pytestmark = pytest.mark.chaos
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tests.chaos.strike import Row
+from tests.chaos.matrix.strike import Row
 
-HEAD = ("killed", "target", "where the kill landed", "recovered after", "outcome")
+HEAD = ("killed", "story", "target", "where the kill landed", "recovered after", "outcome")
 
 
 def lines_of(rows: Sequence[Row]) -> list[str]:
@@ -12,6 +12,7 @@ def lines_of(rows: Sequence[Row]) -> list[str]:
     cells = [
         (
             row.victim,
+            row.scenario,
             row.target,
             row.landed + (f" (try {row.tries})" if row.tries > 1 else ""),
             f"{row.seconds:.1f} s",

@@ -1,0 +1,1 @@
+"""Every kill at every event of every story: where it is held (`stops.py`, `gaps.py`), of what (`scenarios.py`)."""

@@ -1,0 +1,1 @@
+"""What must be true afterwards, by everybody's own books: of one order, and of the whole house."""
