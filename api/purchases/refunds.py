@@ -31,6 +31,7 @@ from domain.billing.refund_policy import RefundPolicy, RefundRefusal
 from domain.errors import BusinessRefusalError, OutageError
 from domain.identifiers import refund_workflow_id
 from domain.identity.roles import Permission
+from domain.stories import StoryClosedError
 
 log = structlog.get_logger()
 
@@ -195,7 +196,8 @@ async def _granted(wish: RefundWish, services: Services) -> str:
             raise refusal
         return joined
     try:
-        await services.stories.tell_refund(RefundRef(refund_id), None)
+        with contextlib.suppress(StoryClosedError):  # the relay was quicker, and it has ended
+            await services.stories.tell_refund(RefundRef(refund_id), None)
     except OutageError:
         log.warning("refund_left_to_the_relay", refund_id=refund_id)
     return refund_id

@@ -16,7 +16,9 @@ from activities.sweeps import Sweeps
 from api.app import create_app
 from bootstrap import Services, connect_temporal
 from db.sql import fetch
+from domain.billing.payments import ProviderRefund
 from domain.billing.purchase import PurchasePolicy
+from domain.billing.refund import RefundRef
 from domain.identifiers import new_id, refund_workflow_id
 from domain.identity.roles import Role
 from gateways.temporal.stories import Stories
@@ -392,3 +394,21 @@ async def test_a_refund_whose_start_was_lost_is_started_by_the_relay(
     await academy.in_activity(Sweeps(services.providers, academy.services.delivery, academy.stories).relay)
 
     await done(academy, answer.json()["id"])
+
+
+async def test_a_start_that_the_relay_was_quicker_with_is_no_error(
+    academy: Academy, buyer: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought = await enrolled(academy, buyer)
+    tell = Stories.tell_refund
+
+    async def overtaken(stories: Stories, refund: RefundRef, news: ProviderRefund | None) -> None:
+        await tell(stories, refund, news)
+        await academy.services.temporal.get_workflow_handle(refund_workflow_id(refund.refund_id)).result()
+        await tell(stories, refund, news)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Stories, "tell_refund", overtaken)
+        answer = await buyer.ask(bought.order.order_id)
+
+    assert (answer.status_code, answer.json()["status"]) == (201, "succeeded")
