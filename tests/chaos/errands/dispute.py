@@ -44,7 +44,8 @@ class DisputeErrand(OwnersErrand):
         return disputes[-1]["status"] if disputes else "-"
 
     async def message_key(self) -> str | None:
-        return None
+        rows = await self.academy.sql("SELECT id FROM disputes WHERE order_id = $1", self.order_id)
+        return f"dispute:{rows[0]['id']}:lost:email" if rows and self.ends_as == "lost" else None
 
     async def judge(self) -> None:
         await judge_dispute(self.academy, self.buyer, self.ends_as)

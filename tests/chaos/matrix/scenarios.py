@@ -104,7 +104,9 @@ def _dispute(provider: str, ends_as: str) -> Scenario:
         places,
         (
             *(gap_before_the_story(places.begun), gap_of_dispute(places)),
-            *(*gaps_of_all(places), gap_without_mail(places.done)),
+            *gaps_of_all(places),
+            # Nobody is told of a dispute that is won.
+            *(gaps_of_mail(places.done) if ends_as == "lost" else [gap_without_mail(places.done)]),
         ),
     )
 

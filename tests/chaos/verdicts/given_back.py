@@ -1,7 +1,5 @@
 """What must be true of money that went back, or nearly did: refunds and disputes, by everybody's own books."""
 
-from decimal import Decimal
-
 from tests.chaos.academy import Academy
 from tests.chaos.buyer import Buyer
 from tests.chaos.verdicts.books import judge_access, judge_ledger, judge_messages, only_order, paid_once
@@ -32,14 +30,14 @@ async def judge_refund(academy: Academy, buyer: Buyer) -> None:
 
 
 async def judge_dispute(academy: Academy, buyer: Buyer, ends_as: str) -> None:
-    """Lost: money and access are gone, once. Won: everything is as it was. Nobody gives a disputed payment back."""
+    """Lost: money and access are gone, once, with a credit note and a mail. Won: everything is as it was."""
     order_id = await only_order(academy, buyer, ORDER_AFTER[ends_as])
     charge, book = await paid_once(academy, order_id)
     assert [d["status"] for d in book["disputes"]] == [ends_as]
     assert book["refunds"] == []
     rows = await academy.sql(
-        "SELECT d.id, d.state, d.amount_minor, d.closed_at IS NOT NULL AS is_over, d.attention, p.id AS payment"
-        " FROM disputes d JOIN payments p ON p.id = d.payment_id WHERE d.order_id = $1",
+        "SELECT d.id, d.state, d.amount, d.amount_minor, d.closed_at IS NOT NULL AS is_over, d.attention,"
+        " p.id AS payment FROM disputes d JOIN payments p ON p.id = d.payment_id WHERE d.order_id = $1",
         order_id,
     )
     (row,) = rows
@@ -53,10 +51,13 @@ async def judge_dispute(academy: Academy, buyer: Buyer, ends_as: str) -> None:
     if ends_as == "lost":
         assert not any(accounts.values()), accounts
     else:
-        assert accounts["provider_clearing"] == Decimal(row["amount_minor"]) / 100
+        assert accounts["provider_clearing"] == row["amount"]
         assert accounts["disputed_funds"] == 0
     await _judge_earnings(academy, row["payment"], row["id"], is_kept=ends_as == "won")
-    await judge_messages(academy, buyer, f"order:{order_id}:enrolled")
+    notes = await academy.sql("SELECT total FROM credit_notes WHERE dispute_id = $1", row["id"])
+    assert [note["total"] for note in notes] == ([row["amount"]] if ends_as == "lost" else [])
+    told = [f"dispute:{row['id']}:lost"] if ends_as == "lost" else []
+    await judge_messages(academy, buyer, f"order:{order_id}:enrolled", *told)
 
 
 async def _judge_earnings(academy: Academy, payment: str, taken_by: str, *, is_kept: bool) -> None:

@@ -32,10 +32,13 @@ NOTHING_OF = {
     "seat held by a closed order": "SELECT id FROM orders WHERE closed_at IS NOT NULL AND holds_seat",
     "order that waits for a person": "SELECT id FROM orders WHERE attention IS NOT NULL",
     "refunds beyond their payment": "SELECT p.id FROM payments p WHERE p.amount_minor <"
-    " (SELECT sum(r.amount_minor) FROM refunds r WHERE r.payment_id = p.id AND r.status <> 'failed')",
+    " (SELECT sum(r.amount_minor) FROM refunds r WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'returned'))",
     "refund of an invoice without its credit note": "SELECT r.id FROM refunds r JOIN payments p ON p.id = r.payment_id"
     " JOIN invoices i ON i.order_id = r.order_id AND i.number IS NOT NULL WHERE p.applied AND r.status = 'succeeded'"
     " AND r.amount IS DISTINCT FROM (SELECT sum(n.total) FROM credit_notes n WHERE n.refund_id = r.id)",
+    "lost dispute of an invoice without its credit note": "SELECT d.id FROM disputes d JOIN payments p"
+    " ON p.id = d.payment_id JOIN invoices i ON i.order_id = d.order_id AND i.number IS NOT NULL WHERE p.applied"
+    " AND d.state = 'lost' AND NOT EXISTS (SELECT FROM credit_notes n WHERE n.dispute_id = d.id)",
     "order given back whole whose books are not zero": "SELECT o.id FROM orders o JOIN ledger_postings p"
     " ON p.order_id = o.id JOIN ledger_entries e ON e.posting_id = p.id WHERE o.status IN ('refunded', 'charged_back')"
     " GROUP BY o.id, e.account_id, e.currency HAVING sum(e.amount) <> 0",
@@ -58,7 +61,7 @@ QUIET = {
     "undelivered event": "SELECT id FROM provider_events WHERE status = 'received'",
     "unsent message": "SELECT id FROM outgoing_messages WHERE status <> 'sent'",
     "open order": "SELECT id FROM orders WHERE closed_at IS NULL",
-    "refund on its way": "SELECT id FROM refunds WHERE status NOT IN ('succeeded', 'failed')",
+    "refund on its way": "SELECT id FROM refunds WHERE status IN ('requested', 'submitted')",
     "open dispute": "SELECT id FROM disputes WHERE closed_at IS NULL",
     "transaction left open": "SELECT pid FROM pg_stat_activity WHERE application_name = 'academy'"
     " AND state LIKE 'idle in transaction%' AND state_change < now() - interval '5 seconds'",
