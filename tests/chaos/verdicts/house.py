@@ -52,8 +52,8 @@ NOTHING_OF = {
     "provider's event that fits nothing": "SELECT id FROM provider_events WHERE status = 'unmatched'",
     "two open orders": "SELECT user_id FROM orders WHERE closed_at IS NULL GROUP BY user_id, course_id"
     " HAVING count(*) > 1",
-    "idempotency key without its order": "SELECT k.id FROM idempotency_keys k LEFT JOIN orders o"
-    " ON o.id = k.resource_id WHERE o.id IS NULL",
+    "idempotency key without its order or refund": "SELECT k.id FROM idempotency_keys k WHERE NOT EXISTS"
+    " (SELECT FROM orders WHERE id = k.resource_id) AND NOT EXISTS (SELECT FROM refunds WHERE id = k.resource_id)",
 }
 """Statements over our whole database that must find nothing, once everybody has finished."""
 
