@@ -59,7 +59,12 @@ class Academy:
         async with self._sql_lock:
             if self._sql is None or self._sql.is_closed():
                 self._sql = await self.new_sql_session()
-            rows: list[Any] = await self._sql.fetch(statement, *arguments)
+            try:
+                rows: list[Any] = await self._sql.fetch(statement, *arguments)
+            except asyncpg.InternalClientError as error:
+                # The server died between two messages of the protocol, and the client lost its way.
+                self._sql.terminate()
+                raise ConnectionError from error
             return rows
 
     async def new_sql_session(self) -> asyncpg.Connection:

@@ -355,7 +355,8 @@ class World:
     async def repair(self, workflow_id: str, update: str) -> None:
         """What a person sends, and sends again when its worker died before it could answer."""
         handle = self.academy.services.temporal.get_workflow_handle(workflow_id)
-        for _ in range(INSISTENCE):
+        deadline = time.monotonic() + INSISTENCE_SECONDS
+        while time.monotonic() < deadline:
             try:
                 await handle.execute_update(update, rpc_timeout=PATIENCE)
             except WorkflowUpdateFailedError:
