@@ -112,7 +112,7 @@ async def test_a_worker_killed_between_claim_and_answer_leaves_it_unknown(
     assert {(r["status"], r["failure"]) for r in rows} == {("unknown", "worker_lost")}
     log = academy.stack["worker"].log_file.read_text(errors="replace")
     for row in rows:
-        alarms = [line for line in log.splitlines() if "nobody knows whether a message was sent" in line]
+        alarms = [line for line in log.splitlines() if "alarm_message_unknown" in line]
         assert any(row["id"] in line for line in alarms), "an alarm names it"
     await relay_runs_again(academy, user_id)
     assert {r["status"] for r in await rows_of(academy, user_id)} == {"unknown"}
