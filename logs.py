@@ -25,6 +25,7 @@ FIELDS = (
     *("workflow_id", "run_id", "workflow_type", "task_queue", "activity", "attempt", "step", "decision", "outcome"),
     *("error", "reason", "frames"),
     *("user_id", "course_id", "enrollment_id", "order_id", "payment_id", "refund_id", "dispute_id"),
+    *("review_id", "submission_id", "lesson_id"),
     *("message_id", "communication_id", "event_row", "namespace_id"),
     *("amount", "amount_minor", "currency", "owed", "end_access", "replaced_by"),
     *("by", "roles", "identity", "count", "messages"),

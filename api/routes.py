@@ -25,6 +25,8 @@ from api.purchases.controller import create_purchase, get_purchase
 from api.purchases.documents import get_credit_note_pdf, get_credit_notes, get_invoice_pdf
 from api.purchases.mine import get_my_access, list_my_enrollments, list_my_purchases
 from api.purchases.refunds import create_refund, get_refund, list_refunds
+from api.reviews.controller import delete_my_review, get_my_review, list_reviews, put_my_review
+from api.reviews.moderation import list_all_reviews, put_review_visibility
 from api.webhooks.razorpay import receive_razorpay_event
 from api.webhooks.receipts import receive_twilio_receipt, receive_whatsapp_receipts, verify_whatsapp_webhook
 from api.webhooks.stripe import receive_stripe_event
@@ -65,6 +67,12 @@ ROUTES: list[ControllerRouterHandler] = [
     show_unsubscribe,
     unsubscribe,
     send_communication,
+    list_reviews,
+    get_my_review,
+    put_my_review,
+    delete_my_review,
+    list_all_reviews,
+    put_review_visibility,
     receive_stripe_event,
     receive_razorpay_event,
     receive_twilio_receipt,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 HOUR = 3600
-LAYOUT = 1
+LAYOUT = 2
 """Of the kept pages: raise it when their JSON changes, so that no release serves the layout of the one before."""
 
 

@@ -90,7 +90,7 @@ async def list_courses(
     question = ListQuestion(
         filters=filters, after=position_of(cursor), limit=limit, currency=services.settings.default_currency
     )
-    if clinic_ids := await _clinics_of_caller(request):
+    if clinic_ids := await clinics_of_caller(request):
         return answer(request, await build_list(question, clinic_ids), private=True)
     cache = _cache(request, services)
     generation = await cache.generation()
@@ -122,7 +122,7 @@ async def get_course(
     if len(id_or_slug) > LONGEST_NAME or not is_storable(id_or_slug):
         raise BusinessRefusalError("course_not_found")
     currency = services.settings.default_currency
-    if clinic_ids := await _clinics_of_caller(request):
+    if clinic_ids := await clinics_of_caller(request):
         return answer(request, await with_seats(await build_course(id_or_slug, currency, clinic_ids)), private=True)
     cache = _cache(request, services)
     generation = await cache.generation()
@@ -144,8 +144,8 @@ def _cache(request: AnyRequest, services: Services) -> CatalogCache:
     return cache
 
 
-async def _clinics_of_caller(request: AnyRequest) -> list[str]:
-    """The caller's clinics; none without a living login, since these routes are public."""
+async def clinics_of_caller(request: AnyRequest) -> list[str]:
+    """The caller's clinics; none without a living login, since the routes that ask are public."""
     if not may_be_signed_in(request.scope):
         return []
     try:

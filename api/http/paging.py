@@ -16,10 +16,13 @@ class HasId(Protocol):
 T = TypeVar("T", bound=HasId)
 
 
-def page_of(rows: Sequence[T], limit: int, path: str) -> tuple[list[T], str | None, dict[str, str]]:
-    """The page, its `nextCursor` and its `Link` header, from up to `limit + 1` rows."""
+def page_of(rows: Sequence[T], limit: int, path: str, query: str = "") -> tuple[list[T], str | None, dict[str, str]]:
+    """The page, its `nextCursor` and its `Link` header, from up to `limit + 1` rows.
+
+    `query` is what else was asked, encoded, without cursor and limit.
+    """
     items = list(rows[:limit])
     if len(rows) <= limit:
         return items, None, {}
     cursor = items[-1].id
-    return items, cursor, {"Link": f'<{path}?cursor={cursor}&limit={limit}>; rel="next"'}
+    return items, cursor, {"Link": f'<{path}?{query and query + "&"}cursor={cursor}&limit={limit}>; rel="next"'}

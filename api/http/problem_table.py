@@ -104,6 +104,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     "not_invoiced": ProblemKind(
         409, "There is no invoice", "A purchase is invoiced once it is paid; a free course needs no invoice."
     ),
+    # Reviews.
+    "not_a_learner": ProblemKind(403, "You are not a learner of this course", "Only its learners review a course."),
     # Messages.
     "recipient_address_differs": ProblemKind(
         422,

@@ -61,6 +61,9 @@ class CourseCard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     is_limited: bool
     """Whether the seats are limited; the course's own page says how many are left."""
     published_at: datetime | None
+    rating_average: float | None
+    """Of 5, to two decimals, over the published reviews; `null` without any."""
+    rating_count: int
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -125,8 +128,11 @@ WITH shown AS (
          CASE WHEN u.id IS NULL THEN NULL ELSE json_build_object('id', u.id, 'name', u.name) END AS instructor,
          u.name AS instructor_name,
          CASE WHEN jsonb_typeof(c.metadata -> 'tags') = 'array'
-              THEN ARRAY(SELECT jsonb_array_elements_text(c.metadata -> 'tags')) ELSE '{}' END AS tags
-  FROM courses c LEFT JOIN users u ON u.id = c."instructorId"
+              THEN ARRAY(SELECT jsonb_array_elements_text(c.metadata -> 'tags')) ELSE '{}' END AS tags,
+         rated.average AS "ratingAverage", rated.count AS "ratingCount"
+  FROM courses c LEFT JOIN users u ON u.id = c."instructorId",
+       LATERAL (SELECT round(avg(rating), 2)::float8 AS average, count(*)::int AS count
+                FROM course_reviews WHERE "courseId" = c.id AND "isPublished") rated
   WHERE c."isPublished" AND (c."clinicId" IS NULL OR c."clinicId" = ANY ($1::text[]))
 )
 """

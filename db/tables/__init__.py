@@ -3,6 +3,13 @@
 from piccolo.table import Table
 
 from db.tables.access import Entitlement
+from db.tables.assignments import (
+    Assignment,
+    AssignmentFile,
+    AssignmentGrading,
+    AssignmentSubmission,
+    HiddenReview,
+)
 from db.tables.certificates import CourseCertificate
 from db.tables.courses import CatalogGeneration, Course, CourseLesson, CourseModule, CoursePrice, CourseQuiz
 from db.tables.disputes import CreditNote, Dispute
@@ -57,6 +64,11 @@ TABLES: list[type[Table]] = [
     LessonPrerequisite,
     LessonWatch,
     CourseCompletion,
+    Assignment,
+    AssignmentSubmission,
+    AssignmentFile,
+    AssignmentGrading,
+    HiddenReview,
     CourseCertificate,
     CourseSubscription,
     InstructorEarning,

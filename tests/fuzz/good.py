@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from db.queries.identity.linked_logins import link_by_hand
+from db.queries.reviews import write_review
 from domain.identifiers import new_id
 from domain.identity.email_links import LinkPurpose
 from domain.identity.external_login import ExternalLogin
@@ -157,6 +158,21 @@ async def confirm(world: World, caller: Caller, _: random.Random) -> Parts:
 async def refund(world: World, caller: Caller, _: random.Random) -> Parts:
     body = {"reason": "To try it.", "amount": "0.01"} if caller.name == Role.SUPER_ADMIN else {}
     return Parts({"purchase_id": world.known["purchase_id"][0]}, headers={"Idempotency-Key": new_id()}, body=body)
+
+
+@good("listReviews", "putMyReview", "getMyReview", "deleteMyReview")
+async def own_review(world: World, caller: Caller, rng: random.Random) -> Parts:
+    course_id = world.known["course_id"][-1]  # everybody is enrolled in the free one
+    written = await write_review(world.owner(caller).id, course_id, 4, "So it is.")
+    world.known["review_id"] = [written.id]
+    return Parts({"course_id": course_id}, body=rng.choice([{"rating": 5, "review": "नमस्ते"}, {"rating": 1}]))
+
+
+@good("putReviewVisibility")
+async def review_visibility(world: World, caller: Caller, rng: random.Random) -> Parts:
+    course_id = world.known["course_id"][-1]
+    written = await write_review(world.owner(caller).id, course_id, 4, None)
+    return Parts({"review_id": written.id}, body={"isPublished": rng.random() < 0.5})
 
 
 @good("listMyPurchases", "listMyEnrollments")

@@ -11,6 +11,7 @@ import msgspec
 
 from db.queries.billing.ledger import read_posting, write_posting
 from db.queries.billing.seats import HOLDS_NOW
+from db.queries.reviews import clear_verified
 from db.sql import fetch, fetch_one
 from domain.billing.ledger import Account, Entry, Posting
 from domain.identifiers import new_id
@@ -100,7 +101,7 @@ async def write_reversal(posting: Posting, payment: LockedPayment, source_id: st
 
 
 async def end_purchase_access(order: Any, ended_reason: str) -> None:
-    """End this one reason; the enrollment stays active while another holds (design rule 3)."""
+    """End this one reason; the enrollment stays active, and a review verified, while another holds (design rule 3)."""
     await fetch(
         "UPDATE entitlements SET ended_at = now(), ended_reason = $2"
         " WHERE reason = 'purchase' AND source_id = $1 AND ended_at IS NULL",
@@ -116,6 +117,7 @@ async def end_purchase_access(order: Any, ended_reason: str) -> None:
         order["user_id"],
         order["course_id"],
     )
+    await clear_verified(order["user_id"], order["course_id"])
 
 
 async def follow_money(order_id: str) -> None:

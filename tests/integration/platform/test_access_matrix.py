@@ -21,6 +21,7 @@ ANYBODY = None
 """Also without a login, or with one that is refused elsewhere."""
 EVERY_ROLE = frozenset(Role)
 OPERATORS = frozenset({Role.SUPER_ADMIN})
+PUBLISHERS = frozenset({Role.SUPER_ADMIN, Role.CONTENT_ADMIN})
 
 EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/docs"): ANYBODY,
@@ -69,6 +70,12 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/api/v1/unsubscribe/{token:str}"): ANYBODY,
     ("POST", "/api/v1/unsubscribe/{token:str}"): ANYBODY,
     ("POST", "/api/v1/communications"): OPERATORS,
+    ("GET", "/api/v1/courses/{course_id:str}/reviews"): ANYBODY,
+    ("GET", "/api/v1/courses/{course_id:str}/reviews/mine"): EVERY_ROLE,
+    ("PUT", "/api/v1/courses/{course_id:str}/reviews/mine"): EVERY_ROLE,
+    ("DELETE", "/api/v1/courses/{course_id:str}/reviews/mine"): EVERY_ROLE,
+    ("GET", "/api/v1/reviews"): PUBLISHERS,
+    ("PUT", "/api/v1/reviews/{review_id:str}/visibility"): PUBLISHERS,
     ("POST", "/api/v1/webhooks/stripe"): ANYBODY,
     ("POST", "/api/v1/webhooks/razorpay"): ANYBODY,
     ("POST", "/api/v1/webhooks/twilio"): ANYBODY,

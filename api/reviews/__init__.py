@@ -1,0 +1,1 @@
+"""What learners say of a course, and moderators of that."""
