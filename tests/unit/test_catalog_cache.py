@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.catalog.cursor import CursorError, decode_cursor, encode_cursor
 from cache import catalog
 from cache.catalog import MOST_HELD_PAGES, CatalogCache, Page
-from cache.keys import CacheKey, course_list, course_page
+from cache.keys import LAYOUT, CacheKey, course_list, course_page
 from db.queries.catalog import CourseFilters, Position
 
 MOMENTS = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31))  # noqa: DTZ001
@@ -78,8 +78,8 @@ def test_every_part_of_a_question_is_in_its_key() -> None:
     assert course_list(None, CourseFilters(), "g2").name not in names
 
 
-def test_a_course_key_names_course_generation_and_currency() -> None:
-    assert course_page("yoga", "INR", "g1") == CacheKey("course:page:yoga:g1.1.INR", 3600)
+def test_a_course_key_names_course_generation_layout_and_currency() -> None:
+    assert course_page("yoga", "INR", "g1") == CacheKey(f"course:page:yoga:g1.{LAYOUT}.INR", 3600)
 
 
 @given(MOMENTS, st.uuids())
