@@ -190,7 +190,12 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         seller=seller,
     )
     notices = Notices(services.channels, public_base_url=settings.public_base_url)
-    sweeps = Sweeps(services.providers, services.delivery, services.stories)
+    sweeps = Sweeps(
+        services.providers,
+        services.delivery,
+        services.stories,
+        video_complete_percent=settings.video_complete_percent,
+    )
     return [
         purchases.reserve,
         purchases.open_checkout,

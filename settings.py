@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     purchase_expiry_seconds: int = 24 * 60 * 60
     refund_window_days: Annotated[int, Field(ge=0, le=3650)] = 14
     refund_max_watched_percent: Annotated[int, Field(ge=0, le=100)] = 20
+    video_complete_percent: Annotated[int, Field(ge=1, le=100)] = 90
 
     postgres_port: int = 54329
     valkey_port: int = 63799

@@ -1,7 +1,9 @@
 """The relay of undelivered events and lost starts, and the walk over the provider's book."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -11,9 +13,11 @@ from activities.delivery import EventDelivery
 from db.queries.billing.provider_events import commit_event, facts_about, undelivered_events, with_order
 from db.queries.billing.purchases import orders_without_story
 from db.queries.billing.refunds import refunds_without_submission
-from db.queries.learning.completion import completions_without_story
+from db.queries.learning.completion import complete_lesson, completions_without_story
+from db.queries.learning.watching import watched_and_not_completed
 from db.queries.messaging.messages import messages_without_story
 from db.queries.messaging.notices import notices_without_story
+from db.transaction import in_transaction
 from domain.billing.payments import PaymentState, ProviderEvent, RefundState
 from domain.messaging.delivery import Destination, destination_of
 from domain.stories import StoryClosedError
@@ -47,7 +51,15 @@ class SweepReport(msgspec.Struct, frozen=True, rename="camel"):
 class Sweeps:
     """Sets going what was lost on the way."""
 
-    def __init__(self, providers: Mapping[str, PaymentProvider], delivery: EventDelivery, stories: Stories) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, PaymentProvider],
+        delivery: EventDelivery,
+        stories: Stories,
+        *,
+        video_complete_percent: int = 90,
+    ) -> None:
+        self._video_complete_percent = video_complete_percent
         self._providers = providers
         self._delivery = delivery
         self._stories = stories
@@ -81,12 +93,20 @@ class Sweeps:
         for message_id in notices:
             await self._stories.tell_notice(message_id)
             activity.heartbeat()
+        await self._complete_watched()
         completions = await completions_without_story(NEVER_STARTED_FOR, BATCH)
         for enrollment_id in completions:
             await self._stories.tell_completion(enrollment_id)
             activity.heartbeat()
         count = len(events) + len(orders) + len(refunds) + len(messages) + len(notices) + len(completions)
         return SweepReport(seen=count, started=count)
+
+    async def _complete_watched(self) -> None:
+        """What a killed API left undone: the story of a course that is done by it is started by the next step."""
+        for enrollment_id, lesson_id in await watched_and_not_completed(self._video_complete_percent, BATCH):
+            with suppress(LookupError):  # the lesson was taken away meanwhile
+                await in_transaction(partial(complete_lesson, enrollment_id, lesson_id, percentage=0))
+            activity.heartbeat()
 
     @activity.defn(name="reconcile_payments")
     async def reconcile(self) -> SweepReport:

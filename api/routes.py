@@ -8,6 +8,7 @@ from api.identity.external_logins import ExternalLoginController
 from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
+from api.learning.heartbeats import send_heartbeats
 from api.messages.communications import send_communication
 from api.messages.preferences import (
     get_preferences,
@@ -59,6 +60,7 @@ ROUTES: list[ControllerRouterHandler] = [
     list_my_purchases,
     list_my_enrollments,
     get_my_access,
+    send_heartbeats,
     get_preferences,
     put_preferences,
     list_my_devices,

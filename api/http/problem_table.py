@@ -106,6 +106,19 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     # Reviews.
     "not_a_learner": ProblemKind(403, "You are not a learner of this course", "Only its learners review a course."),
+    # Learning.
+    "not_enrolled": ProblemKind(
+        409, "You are no learner of this course", "Enroll first: for others nothing is kept of what they see."
+    ),
+    "lesson_locked": ProblemKind(
+        403, "This lesson is not open to you now", "The course's outline says for each lesson what it waits for."
+    ),
+    "events_out_of_time": ProblemKind(
+        422,
+        "None of these events can count",
+        "They lie outside of the time in which the lesson was open to you, or after their receipt: set the device's"
+        " clock, or send `sentAt`.",
+    ),
     # Messages.
     "recipient_address_differs": ProblemKind(
         422,

@@ -1,6 +1,12 @@
 """The base of what the API reads and writes."""
 
+from datetime import datetime
+from typing import Annotated
+
 import msgspec
+
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""RFC 3339, with its offset."""
 
 
 class ApiStruct(msgspec.Struct, rename="camel"):

@@ -8,6 +8,7 @@ from piccolo.table import Table
 from db.columns import (
     boolean,
     created_now,
+    integer,
     moment,
     optional_integer,
     optional_moment,
@@ -101,12 +102,14 @@ class LessonWatch(Table, tablename="lesson_watches", db=DB):
     enrollment_id = reference(CourseEnrollment, cascade=True)
     lesson_id = reference(CourseLesson, cascade=True)
     watched = IntegerRanges()
-    """Seconds of the video, each range without its end."""
+    """Milliseconds of the video, each range without its end."""
     spent = TimeRanges()
     """When the learner was at it, over all tabs and devices."""
     newest_at = moment()
     newest_sequence = BigInt(null=False, default=None)
     """The newest event by its own clock: `lastPosition` is its."""
+    newest_position = integer()
+    """Milliseconds of the video."""
 
     lesson_watches_enrollment_lesson_key = Unique([enrollment_id, lesson_id])
 

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -178,6 +178,16 @@ async def review_visibility(world: World, caller: Caller, rng: random.Random) ->
 @good("listMyPurchases", "listMyEnrollments")
 async def my_list(*_: Any) -> Parts:
     return Parts(query={"limit": 1})
+
+
+@good("sendHeartbeats")
+async def heartbeats(world: World, caller: Caller, rng: random.Random) -> Parts:
+    began = datetime.now(UTC) - timedelta(seconds=20)
+    event = {"sequence": 1, "beganAt": began.isoformat(), "endedAt": (began + timedelta(seconds=10)).isoformat()}
+    return Parts(
+        {"lesson_id": await world.own_lesson(caller)},
+        body={"events": [event | {"fromMs": 0, "toMs": 10_000}], "accessedFrom": rng.choice(["web", "mobile"])},
+    )
 
 
 @good("getMyAccess")

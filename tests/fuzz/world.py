@@ -16,6 +16,7 @@ from domain.identifiers import new_id
 from domain.identity.email_links import LinkPurpose, LinkTokens
 from domain.identity.roles import Role
 from domain.identity.signing_keys import signing_keys
+from tests.integration.catalog.catalog_rows import add_lesson, add_module
 from tests.integration.conftest import NewPerson, Person, bearer, client_of, token_of
 from tests.integration.identity.issuer_stand_in import StandInIssuer
 from tests.workflow.conftest import Academy, eventually
@@ -95,6 +96,19 @@ class World:
         checkout = answer.get("checkout") or {}
         if checkout.get("provider") == "razorpay":
             self.razorpay[self.owner(caller).id] = (answer["id"], checkout["razorpayOrderId"])
+
+    async def own_lesson(self, caller: Caller) -> str:
+        """A lesson of a course that the caller learns."""
+        rows = await fetch(
+            'SELECT e."courseId" AS course_id, l.id FROM course_enrollments e'
+            ' LEFT JOIN course_modules m ON m."courseId" = e."courseId"'
+            ' LEFT JOIN course_lessons l ON l."moduleId" = m.id'
+            ' WHERE e."userId" = $1 ORDER BY l.id LIMIT 1',
+            self.owner(caller).id,
+        )
+        if not rows:
+            return new_id()
+        return str(rows[0]["id"] or await add_lesson(await add_module(rows[0]["course_id"], 1), 1))
 
     def _remember(self, name: str, value: str) -> None:
         self.known[name] = [*self.known.get(name, []), value][-MOST_REMEMBERED:]

@@ -11,9 +11,10 @@ from datetime import timedelta
 import msgspec
 
 from db.queries.audit import Audit, record_audits
-from db.sql import fetch, fetch_one
+from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
 from domain.identifiers import new_id
+from domain.learning.analytics import EventType, Place
 
 _COUNT = """
 WITH in_course AS (
@@ -57,11 +58,14 @@ async def lock_enrollment(enrollment_id: str) -> str | None:
     return None if row is None else str(row["course_id"])
 
 
-async def complete_lesson(enrollment_id: str, lesson_id: str, *, percentage: int = 100) -> Completed:
+async def complete_lesson(
+    enrollment_id: str, lesson_id: str, *, percentage: int = 100, place: Place | None = None
+) -> Completed:
     """Mark a lesson as completed, once, and count the course again. Call it in a transaction.
 
-    `percentage` is how much of it was watched; what is stored never falls. Access is the caller's to check. Raises
-    `LookupError` when there is no such enrollment or the lesson is not of its course.
+    `percentage` is how much of it was watched; what is stored never falls. `place` is where it was done, for the
+    analytics. Access is the caller's to check. Raises `LookupError` when there is no such enrollment or the lesson is
+    not of its course.
     """
     course_id = await lock_enrollment(enrollment_id)
     rows = await fetch(
@@ -82,6 +86,11 @@ async def complete_lesson(enrollment_id: str, lesson_id: str, *, percentage: int
     if rows[0]["status_before"] == "completed":
         return Completed(is_new=False, course_is_done=False)
     await record_audits([Audit("lesson.completed", "enrollment", enrollment_id, details={"lessonId": lesson_id})])
+    await fetch(
+        'INSERT INTO course_analytics (id, "courseId", "userId", "eventType", "lessonId", metadata)'
+        ' SELECT $1, "courseId", "userId", $2, $3, $4 FROM course_enrollments WHERE id = $5',
+        *(new_id(), EventType.COMPLETE, lesson_id, None if place is None else as_json(place), enrollment_id),
+    )
     return Completed(is_new=True, course_is_done=bool(await fetch(_COUNT, course_id, [enrollment_id])))
 
 

@@ -59,6 +59,7 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/api/v1/purchases/{purchase_id:str}/refunds"): EVERY_ROLE,
     ("GET", "/api/v1/purchases/{purchase_id:str}/refunds"): EVERY_ROLE,
     ("GET", "/api/v1/purchases/{purchase_id:str}/refunds/{refund_id:str}"): EVERY_ROLE,
+    ("POST", "/api/v1/lessons/{lesson_id:str}/heartbeats"): EVERY_ROLE,
     ("GET", "/api/v1/me/purchases"): EVERY_ROLE,
     ("GET", "/api/v1/me/enrollments"): EVERY_ROLE,
     ("GET", "/api/v1/me/enrollments/{enrollment_id:str}/access"): EVERY_ROLE,
