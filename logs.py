@@ -27,8 +27,9 @@ FIELDS = (
     *("user_id", "course_id", "enrollment_id", "order_id", "payment_id", "refund_id", "dispute_id"),
     *("review_id", "submission_id", "lesson_id"),
     *("message_id", "communication_id", "event_row", "namespace_id"),
+    *("module_id", "lesson_id", "programme_id"),
     *("amount", "amount_minor", "currency", "owed", "end_access", "replaced_by"),
-    *("by", "roles", "identity", "count", "messages"),
+    *("by", "roles", "identity", "count", "messages", "change"),
     *("provider", "dependency", "port", "pause_seconds"),
 )
 """Every field that a line may have, in the order in which it has them."""

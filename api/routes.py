@@ -2,6 +2,29 @@
 
 from litestar.types import ControllerRouterHandler
 
+from api.authoring.content import (
+    add_module,
+    change_module,
+    order_course,
+    put_prerequisites,
+    remove_module,
+)
+from api.authoring.courses import (
+    change_course,
+    create_course,
+    delete_course,
+    get_authored_course,
+    list_authored_courses,
+)
+from api.authoring.lessons import add_lesson, change_lesson, get_authored_lesson, remove_lesson
+from api.authoring.sessions import add_live_session, change_live_session, remove_live_session
+from api.authoring.states import (
+    archive_course,
+    publish_course,
+    restore_course,
+    return_course,
+    submit_course,
+)
 from api.catalog.controller import get_course, list_courses
 from api.identity.controller import IdentityController
 from api.identity.external_logins import ExternalLoginController
@@ -48,6 +71,28 @@ ROUTES: list[ControllerRouterHandler] = [
     problem_page,
     list_courses,
     get_course,
+    list_authored_courses,
+    create_course,
+    get_authored_course,
+    change_course,
+    delete_course,
+    submit_course,
+    return_course,
+    publish_course,
+    archive_course,
+    restore_course,
+    add_module,
+    change_module,
+    remove_module,
+    order_course,
+    add_lesson,
+    get_authored_lesson,
+    change_lesson,
+    remove_lesson,
+    put_prerequisites,
+    add_live_session,
+    change_live_session,
+    remove_live_session,
     create_purchase,
     get_purchase,
     get_invoice_pdf,

@@ -6,7 +6,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("purchase", "purchase razorpay", "webhook_latency", "catalog", "memory")
+BENCHMARKS = ("purchase", "purchase razorpay", "webhook_latency", "catalog")
 
 
 def run(name: str) -> tuple[int, list[str]]:

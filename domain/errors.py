@@ -1,5 +1,7 @@
 """Typed business refusals and outages, by the names that retry policies and stories match on."""
 
+from collections.abc import Mapping
+
 
 class AcademyError(Exception):
     """Base of the errors this project raises on purpose."""
@@ -14,6 +16,17 @@ class BusinessRefusalError(AcademyError):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class FieldsRefusedError(BusinessRefusalError):
+    """A business "no" that says which values of the request, or parts of the thing, it is about.
+
+    `fields` are public words: JSON paths and what is wrong there.
+    """
+
+    def __init__(self, code: str, fields: Mapping[str, str]) -> None:
+        super().__init__(code)
+        self.fields = dict(fields)
 
 
 class OutageError(AcademyError):

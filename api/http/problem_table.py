@@ -119,6 +119,31 @@ PROBLEMS: dict[str, ProblemKind] = {
         "They lie outside of the time in which the lesson was open to you, or after their receipt: set the device's"
         " clock, or send `sentAt`.",
     ),
+    # Authoring.
+    "version_changed": ProblemKind(
+        412, "The course has changed meanwhile", "Read it again, and send the `ETag` that it has then as `If-Match`."
+    ),
+    "slug_taken": ProblemKind(409, "This slug is taken", "Choose another one."),
+    "state_differs": ProblemKind(
+        409, "The course is not in the state for this", "Read its `state`: docs/authoring.md says what may follow."
+    ),
+    "course_incomplete": ProblemKind(
+        409, "The course would lack something", "Add what `errors` lists; a lesson is named by `lessons.` and its id."
+    ),
+    "course_in_use": ProblemKind(
+        409, "The course cannot be deleted", "Only a draft that nobody ever had to do with can: archive it instead."
+    ),
+    "order_incomplete": ProblemKind(
+        409,
+        "The order does not name each module and lesson once",
+        "Read the course again; somebody else has edited it.",
+    ),
+    "prerequisite_cycle": ProblemKind(
+        409, "Lessons would wait for each other", "A lesson cannot come before itself, also not over others."
+    ),
+    "lesson_type_differs": ProblemKind(
+        409, "This is not for a lesson of this type", "Read the lesson's `type`; it stays as it began."
+    ),
     # Messages.
     "recipient_address_differs": ProblemKind(
         422,

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.http.problem_table import PROBLEMS
 from api.http.schemas import FieldError, Problem
-from domain.errors import BusinessRefusalError, OutageError
+from domain.errors import BusinessRefusalError, FieldsRefusedError, OutageError
 
 log = structlog.get_logger()
 
@@ -108,7 +108,8 @@ def _refusal(request: AnyRequest, error: BusinessRefusalError) -> Response[Probl
     if error.code not in PROBLEMS:
         log.error("refusal_without_problem", reason=error.code)
         return problem_response(request, "internal_error")
-    return problem_response(request, error.code)
+    fields = error.fields if isinstance(error, FieldsRefusedError) else {}
+    return problem_response(request, error.code, [FieldError(field, message) for field, message in fields.items()])
 
 
 def _http_error(request: AnyRequest, error: HTTPException) -> Response[Problem]:

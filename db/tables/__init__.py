@@ -27,6 +27,7 @@ from db.tables.learning import CourseAnalytics, CourseEnrollment, CourseReview, 
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.messaging import Communication, Device, MessagePreference, MessageReceipt
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
+from db.tables.programmes import Programme, ProgrammeCompletion, ProgrammeCourse
 from db.tables.progress import CourseCompletion, CourseState, LessonPrerequisite, LessonRule, LessonWatch
 from db.tables.sales import (
     IdempotencyKey,
@@ -69,6 +70,9 @@ TABLES: list[type[Table]] = [
     AssignmentFile,
     AssignmentGrading,
     HiddenReview,
+    Programme,
+    ProgrammeCourse,
+    ProgrammeCompletion,
     CourseCertificate,
     CourseSubscription,
     InstructorEarning,

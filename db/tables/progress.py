@@ -1,6 +1,6 @@
 """What learning needs beside the brief's tables: states of courses, rules of lessons, what was watched, completions."""
 
-from piccolo.columns import BigInt, Column, ForeignKey
+from piccolo.columns import BigInt, Column, ForeignKey, Integer
 from piccolo.columns.base import OnDelete, OnUpdate
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
@@ -66,6 +66,8 @@ class CourseState(Table, tablename="course_states", db=DB):
     state = text()
     changed_at = created_now()
     changed_by = reference(User, null=True)
+    version = Integer(null=False, default=0)
+    """Rises with every change of the course or its content: its ETag."""
 
     course_states_state_check = Check("state IN ('draft', 'in_review', 'published', 'archived')")
 

@@ -94,17 +94,25 @@ async def complete_lesson(
     return Completed(is_new=True, course_is_done=bool(await fetch(_COUNT, course_id, [enrollment_id])))
 
 
+async def lock_learners(course_id: str) -> list[str]:
+    """Stand in the queue of every active learner of a course; their enrollments.
+
+    Before a change of lessons, too: a learner locks the enrollment and then a lesson's row, and so does the editor.
+    """
+    rows = await fetch(
+        "SELECT id FROM course_enrollments WHERE \"courseId\" = $1 AND status = 'active' ORDER BY id FOR NO KEY UPDATE",
+        course_id,
+    )
+    return [row["id"] for row in rows]
+
+
 async def recount_course(course_id: str) -> Sequence[str]:
     """Count all active learners of a course again, after its lessons or their rules changed in this transaction.
 
     Answers with the enrollments that are done by it, whose stories are to be started after the commit. A completion
     that was reached stays.
     """
-    rows = await fetch(
-        "SELECT id FROM course_enrollments WHERE \"courseId\" = $1 AND status = 'active' ORDER BY id FOR NO KEY UPDATE",
-        course_id,
-    )
-    done = await fetch(_COUNT, course_id, [row["id"] for row in rows])
+    done = await fetch(_COUNT, course_id, await lock_learners(course_id))
     return [row["enrollment_id"] for row in done]
 
 

@@ -22,6 +22,7 @@ ANYBODY = None
 EVERY_ROLE = frozenset(Role)
 OPERATORS = frozenset({Role.SUPER_ADMIN})
 PUBLISHERS = frozenset({Role.SUPER_ADMIN, Role.CONTENT_ADMIN})
+AUTHORS = PUBLISHERS | {Role.INSTRUCTOR}
 
 EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/docs"): ANYBODY,
@@ -50,6 +51,28 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("DELETE", "/api/v1/auth/external-logins/{login_id:str}"): EVERY_ROLE,
     ("GET", "/api/v1/courses"): ANYBODY,
     ("GET", "/api/v1/courses/{id_or_slug:str}"): ANYBODY,
+    ("GET", "/api/v1/authoring/courses"): AUTHORS,
+    ("POST", "/api/v1/authoring/courses"): AUTHORS,
+    ("GET", "/api/v1/authoring/courses/{course_id:str}"): AUTHORS,
+    ("PATCH", "/api/v1/authoring/courses/{course_id:str}"): AUTHORS,
+    ("DELETE", "/api/v1/authoring/courses/{course_id:str}"): AUTHORS,
+    ("POST", "/api/v1/authoring/courses/{course_id:str}/submit"): AUTHORS,
+    ("POST", "/api/v1/authoring/courses/{course_id:str}/return"): AUTHORS,
+    ("POST", "/api/v1/authoring/courses/{course_id:str}/publish"): PUBLISHERS,
+    ("POST", "/api/v1/authoring/courses/{course_id:str}/archive"): PUBLISHERS,
+    ("POST", "/api/v1/authoring/courses/{course_id:str}/restore"): AUTHORS,
+    ("POST", "/api/v1/authoring/courses/{course_id:str}/modules"): AUTHORS,
+    ("PUT", "/api/v1/authoring/courses/{course_id:str}/order"): AUTHORS,
+    ("PATCH", "/api/v1/authoring/modules/{module_id:str}"): AUTHORS,
+    ("DELETE", "/api/v1/authoring/modules/{module_id:str}"): AUTHORS,
+    ("POST", "/api/v1/authoring/modules/{module_id:str}/lessons"): AUTHORS,
+    ("GET", "/api/v1/authoring/lessons/{lesson_id:str}"): AUTHORS,
+    ("PATCH", "/api/v1/authoring/lessons/{lesson_id:str}"): AUTHORS,
+    ("DELETE", "/api/v1/authoring/lessons/{lesson_id:str}"): AUTHORS,
+    ("PUT", "/api/v1/authoring/lessons/{lesson_id:str}/prerequisites"): AUTHORS,
+    ("POST", "/api/v1/authoring/lessons/{lesson_id:str}/live-sessions"): AUTHORS,
+    ("PATCH", "/api/v1/authoring/live-sessions/{session_id:str}"): AUTHORS,
+    ("DELETE", "/api/v1/authoring/live-sessions/{session_id:str}"): AUTHORS,
     ("POST", "/api/v1/courses/{course_id:str}/purchases"): EVERY_ROLE,
     ("GET", "/api/v1/purchases/{purchase_id:str}"): EVERY_ROLE,
     ("GET", "/api/v1/purchases/{purchase_id:str}/invoice.pdf"): EVERY_ROLE,
