@@ -35,16 +35,52 @@ def test_each_task_queue_has_a_worker_of_its_own() -> None:
     assert workers == {("python", "worker.py", queue.value) for queue in TaskQueue}
 
 
+ONLY_IN_DEVELOPMENT = {
+    *("DATA_DIR", "DEMO_PASSWORD", "POSTGRES_PORT", "VALKEY_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"),
+    *("STRIPE_STAND_IN_PORT", "RAZORPAY_STAND_IN_PORT", "SMTP_PORT", "INBOX_PORT"),
+}
+"""What only the embedded stack reads."""
+
+DIFFERENT_IN_CONTAINERS = {"TRUSTED_PROXIES", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+"""Their defaults in the file name its own network and its own Temporal."""
+
+
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_have_every_setting_that_production_needs_and_no_unknown_one(name: str) -> None:
+def test_our_services_have_every_setting_but_those_of_development(name: str) -> None:
+    """A setting that the file does not hand on is one that an operator sets in vain."""
     given = OURS[name]["environment"]
-    assert set(given) <= {field.upper() for field in Settings.model_fields}
-    assert set(given) >= {*REQUIRED_IN_PRODUCTION, *DEVELOPMENT_SECRETS, "APP_ENV"}
+    assert set(given) == {field.upper() for field in Settings.model_fields} - ONLY_IN_DEVELOPMENT
+    assert set(given) >= {*REQUIRED_IN_PRODUCTION, *DEVELOPMENT_SECRETS}
     assert given["APP_ENV"] == "production"
 
 
-OPTIONAL_SECRETS = {"WHATSAPP_APP_SECRET", "VAPID_PRIVATE_KEY"}
-"""Empty means that the channel is off."""
+def test_what_is_not_set_has_the_default_of_the_settings() -> None:
+    checked = 0
+    for name, value in OURS["api"]["environment"].items():
+        optional = re.fullmatch(rf"\$\{{{name}:-(.*)\}}", value)
+        if optional and name not in DIFFERENT_IN_CONTAINERS:
+            field = name.lower()
+            if optional[1]:
+                given = load_settings(_env_file=None, **{field: optional[1]})
+                assert getattr(given, field) == Settings.model_fields[field].default, name
+            checked += 1
+    assert checked > 30
+
+
+def test_whoever_has_a_temporal_elsewhere_starts_none_and_waits_for_none() -> None:
+    changed = yaml.safe_load((PROJECT / "docker-compose.outside-temporal.yml").read_text())["services"]
+    left_out = {name for name, change in changed.items() if change.get("profiles")}
+    assert left_out == {name for name in SERVICES if name.startswith("temporal")} - {"temporal-setup"}
+    for name in SERVICES.keys() - left_out:
+        for needed, how in SERVICES[name].get("depends_on", {}).items():
+            if needed in left_out:
+                assert changed[name]["depends_on"][needed] == {**how, "required": False}
+    job = SERVICES["temporal-namespace"]
+    assert job["environment"]["TEMPORAL_NAMESPACE"] == OURS["api"]["environment"]["TEMPORAL_NAMESPACE"]
+
+
+OPTIONAL_SECRETS = {"WHATSAPP_APP_SECRET", "VAPID_PRIVATE_KEY", "TEMPORAL_API_KEY"}
+"""Empty means that the channel is off, or that Temporal is our own."""
 
 
 def test_no_secret_stands_in_the_file_and_a_missing_one_stops_the_start() -> None:
@@ -74,6 +110,11 @@ def test_what_serves_starts_after_migrations_and_when_what_it_needs_is_healthy()
             assert (how["condition"] == "service_completed_successfully") == (needed in JOBS)
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in SERVICES[needed]
+
+
+def test_whatever_goes_on_running_says_whether_it_works() -> None:
+    without = {name for name, service in SERVICES.items() if "healthcheck" not in service}
+    assert without - JOBS == {"proxy", "temporal-ui"}, "others' images, and only a way to what is checked"
 
 
 def test_only_loopback_ports_are_published_and_data_is_kept_in_volumes() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap import Services
@@ -82,11 +83,18 @@ async def test_the_api_counts_requests_by_template_and_the_business_from_sql(
         assert samples["academy_orders", (row["status"],)] == row["count"]
 
 
-async def test_a_worker_serves_the_sdks_metrics(servers: EmbeddedStack) -> None:
+async def test_a_worker_serves_the_sdks_metrics_and_its_containers_probe_reads_them(servers: EmbeddedStack) -> None:
     (port,) = (port for port, _ in zip(free_ports(), range(1), strict=False))
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    _, _, *probe = compose["services"]["worker-lms-core"]["healthcheck"]["test"]
+    assert any(":9101/" in word for word in probe)
+    probe = [word.replace(":9101/", f":{port}/") for word in probe]
+
+    async def is_healthy() -> bool:
+        asked = await asyncio.create_subprocess_exec(sys.executable, *probe, stderr=asyncio.subprocess.DEVNULL)
+        return await asked.wait() == 0
+
+    assert not await is_healthy()
     async with process(servers, "worker.py", WORKER_METRICS_ADDRESS=f"127.0.0.1:{port}"):
-
-        async def polling() -> set[str]:
-            return {name for name, _ in await scraped(port) if name.startswith("temporal_num_pollers")}
-
-        assert await eventually(polling, 30)
+        assert await eventually(is_healthy, 30)
+        assert any(name == "temporal_num_pollers" for name, _ in await scraped(port))
