@@ -5,7 +5,7 @@ import contextlib
 import structlog
 
 from db.queries.billing.disputes import adopt_dispute
-from db.queries.billing.provider_events import facts_about, mark_event, read_event, refund_of
+from db.queries.billing.provider_events import facts_about, is_unmatched, mark_event, read_event, refund_of
 from db.queries.billing.purchases import read_order_ref
 from db.queries.billing.refunds import adopt_refund
 from db.queries.billing.returned_refunds import return_refund
@@ -30,9 +30,14 @@ class EventDelivery:
             await self.deliver_and_mark(row_id, event)
 
     async def deliver_and_mark(self, row_id: str, event: ProviderEvent) -> None:
-        """Deliver a committed event and record what became of it. Raises as `deliver` does."""
+        """Deliver a committed event and record what became of it. Raises as `deliver` does.
+
+        One that fits nothing is alarmed when that is first found, and again only if the relay had brought it anew:
+        the reconciliation meets it every ten minutes for a week, and an alarm that repeats is ignored. The number
+        `academy_provider_events{state="unmatched"}` goes on counting it.
+        """
         destination = await self.deliver(event)
-        if destination is Destination.UNMATCHED:
+        if destination is Destination.UNMATCHED and not await is_unmatched(row_id):
             log.error("alarm_event_unmatched", event_row=row_id)
         status = {Destination.UNMATCHED: "unmatched", Destination.NOTHING: "ignored"}.get(destination, "delivered")
         await mark_event(row_id, status)

@@ -133,6 +133,11 @@ async def refund_of(event: ProviderEvent) -> RefundRef | None:
     return RefundRef(row["id"], row["replaces"] is not None) if row else None
 
 
+async def is_unmatched(row_id: str) -> bool:
+    """Whether an event was found before to name nothing of ours, and has not been brought anew since."""
+    return bool(await fetch("SELECT FROM provider_events WHERE id = $1 AND status = 'unmatched'", row_id))
+
+
 async def mark_event(row_id: str, status: str) -> None:
     """Record what became of an event: delivered, unmatched or ignored."""
     await fetch(

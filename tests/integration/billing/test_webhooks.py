@@ -12,11 +12,14 @@ from temporalio.client import Client
 from activities.sweeps import Sweeps
 from bootstrap import Services
 from db.engine import DB
+from db.queries.business_numbers import business_numbers
+from db.sql import fetch
 from domain.billing.purchase import OrderStatus, PurchasePolicy
 from domain.errors import OutageError
 from domain.identifiers import new_id
 from tests.integration.billing.stripe_events import post_event, signed_event
 from tests.integration.conftest import NewPerson
+from tests.leaks.lines import written
 from tests.workflow.conftest import PATIENCE, Academy, Bought, eventually, one, running, worker_temporal
 
 __all__ = ["worker_temporal"]
@@ -131,6 +134,28 @@ async def test_an_event_of_no_order_of_ours_is_kept_as_unmatched(
     answer = await post_event(client, services, "payment_intent.succeeded", foreign, event_id=event_id)
     assert answer.status_code == 200
     await eventually("SELECT FROM provider_events WHERE event_id = $1 AND status = 'unmatched'", event_id)
+
+
+async def test_money_of_no_order_of_ours_is_alarmed_once_and_stays_counted(
+    academy: Academy, services: Services
+) -> None:
+    payment_id = await academy.captured_at_provider(new_id(), 118_000)
+    sweeps = Sweeps({"stripe": services.providers["stripe"]}, academy.services.delivery, academy.stories)
+
+    async def alarms_of_a_walk() -> list[str]:
+        with written() as lines:
+            await academy.in_activity(sweeps.reconcile)
+        row = await one("SELECT id, status FROM provider_events WHERE payment_id = $1", payment_id)
+        assert row["status"] == "unmatched"
+        return [line["event"] for line in lines() if line.get("event_row") == row["id"]]
+
+    assert await alarms_of_a_walk() == ["alarm_book_names_nothing_of_ours", "alarm_event_unmatched"]
+    assert await alarms_of_a_walk() == []
+    assert [n.value for n in await business_numbers() if (n.name, n.state) == ("provider_events", "unmatched")] >= [1]
+    # Brought anew, as settling a payment does with early news of it, and it fits as little as before.
+    await fetch("UPDATE provider_events SET status = 'received' WHERE payment_id = $1", payment_id)
+    assert "alarm_event_unmatched" in await alarms_of_a_walk()
+    assert await alarms_of_a_walk() == []
 
 
 async def test_events_that_tell_nothing_new_are_ignored_and_cost_the_story_nothing(
