@@ -30,7 +30,7 @@ AUTHENTICATED = Audience.AUTHENTICATED
 Requirement = Audience | Permission
 
 
-FIRST_SIGHT_REFUSALS = ("account_disabled", "login_not_linked", "login_without_email")
+FIRST_SIGHT_REFUSALS = ("account_disabled", "login_not_linked", "login_subject_unusable", "login_without_email")
 """What a good token of the adopter's own login may be answered with (docs/identity.md)."""
 
 

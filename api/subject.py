@@ -10,6 +10,7 @@ from api.http.problems import ProblemError
 from api.identity.external import user_of
 from api.identity.tokens import TokenRefusedError
 from db.queries.identity.accounts import living_session
+from domain.errors import BusinessRefusalError
 from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError
 from domain.identity.roles import Permission, Role, permissions_of
 
@@ -30,8 +31,8 @@ class Subject:
 async def authenticate(connection: AnyConnection, token_cookie: str | None = None) -> Subject:
     """The caller, by one query.
 
-    Raises `ProblemError` (`login_required`, and for tokens of the adopter's own login `account_disabled`,
-    `login_not_linked`, `login_without_email`) and `OutageError` when that login must be asked and does not answer.
+    Raises `ProblemError` (`login_required`, and for tokens of the adopter's own login `FIRST_SIGHT_REFUSALS` of
+    `api.access`) and `OutageError` when that login must be asked and does not answer.
 
     Session and roles are read at each request, so that a logout, a revocation, a disabled account and a
     changed role act at once and not when the token expires.
@@ -60,6 +61,8 @@ async def _by_external_login(connection: AnyConnection, token: str) -> Subject:
         login: ExternalLogin = await issuer.verify(token)
     except ExternalTokenRefusedError:
         raise _refused() from None
+    except BusinessRefusalError as refusal:
+        raise ProblemError(refusal.code) from None
     user_id, roles = await user_of(login)
     known = frozenset(roles)
     return Subject(user_id, None, known, permissions_of(known))

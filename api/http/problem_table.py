@@ -52,6 +52,11 @@ PROBLEMS: dict[str, ProblemKind] = {
         "This login is not linked to its account here",
         "Its e-mail has an account that it cannot be linked to by itself: log in there with its password and link it.",
     ),
+    "login_subject_unusable": ProblemKind(
+        403,
+        "The login's token names nobody that can be kept",
+        "Let your login put 1 to 255 printable ASCII characters in the claim `sub` (OpenID Connect Core §2).",
+    ),
     "login_without_email": ProblemKind(
         403,
         "The login's token has no e-mail",

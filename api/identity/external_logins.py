@@ -104,7 +104,8 @@ class ExternalLoginController(Controller):
 
 
 async def _verified(request: Request[Any, Any, Any], token: str) -> ExternalLogin:
-    """Raises `ProblemError("external_login_refused")`, and `OutageError` when the issuer must be asked and is down."""
+    """Raises `ProblemError` (`external_login_refused`, `login_subject_unusable`), and `OutageError` when the issuer
+    must be asked and is down."""
     issuer = request.app.state.login_issuer
     if issuer is None:
         raise ProblemError("external_login_refused")
@@ -112,6 +113,8 @@ async def _verified(request: Request[Any, Any, Any], token: str) -> ExternalLogi
         login: ExternalLogin = await issuer.verify(token)
     except ExternalTokenRefusedError:
         raise ProblemError("external_login_refused") from None
+    except BusinessRefusalError as refusal:
+        raise ProblemError(refusal.code) from None
     return login
 
 

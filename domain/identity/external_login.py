@@ -6,9 +6,12 @@ from typing import Any
 
 import msgspec
 
-from domain.errors import AcademyError
+from domain.errors import AcademyError, BusinessRefusalError
 from domain.identity.accounts import ROLE_OF_NEW_USERS
 from domain.identity.roles import Role
+
+SUBJECT_LONGEST = 255
+"""OpenID Connect Core 1.0 §2 (`sub`): at most 255 ASCII characters."""
 
 
 class ExternalTokenRefusedError(AcademyError):
@@ -37,6 +40,17 @@ def role_mapping(setting: str) -> dict[str, Role]:
     if "" in mapping or len(mapping) != len(pairs):
         raise ValueError("wants word=Role pairs with different words, separated by commas")
     return mapping
+
+
+def usable_subject(subject: str) -> str:
+    """The `sub` of a good token, which is to name one person for ever and is indexed as it stands.
+
+    Raises `BusinessRefusalError("login_subject_unusable")` for one that the standard does not allow, and for two kinds
+    that it forgot: empty, and with control characters (PostgreSQL cannot hold a NUL).
+    """
+    if not 0 < len(subject) <= SUBJECT_LONGEST or not subject.isascii() or not subject.isprintable():
+        raise BusinessRefusalError("login_subject_unusable")
+    return subject
 
 
 def roles_in(claims: Mapping[str, Any], path: str, mapping: Mapping[str, Role]) -> tuple[Role, ...]:

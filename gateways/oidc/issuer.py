@@ -38,8 +38,8 @@ class LoginIssuer:
     async def verify(self, token: str) -> ExternalLogin:
         """What a good token says.
 
-        Raises `ExternalTokenRefusedError`, and `OutageError` when only a key that we do not know could tell whether
-        it is good, and the issuer does not answer.
+        Raises `ExternalTokenRefusedError`, `BusinessRefusalError` as `usable_subject` does, and `OutageError` when only
+        a key that we do not know could tell whether it is good, and the issuer does not answer.
         """
         key_id, issuer = key_id_and_issuer_of(token)
         if issuer.rstrip("/") != self._url:

@@ -14,7 +14,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError, roles_in
+from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError, roles_in, usable_subject
 from domain.identity.roles import Role
 
 LEEWAY = timedelta(seconds=30)
@@ -60,7 +60,11 @@ class IssuerKeys:
         return key_id in self._keys
 
     def read(self, token: str, key_id: str) -> ExternalLogin:
-        """What a good token says. Raises `ExternalTokenRefusedError`, without saying which check failed."""
+        """What a good token says.
+
+        Raises `ExternalTokenRefusedError`, without saying which check failed, and `BusinessRefusalError` as
+        `usable_subject` does: the token is good then, and only its issuer can mend it.
+        """
         login = self._login_of(token, key_id)
         if (login.expires_at + LEEWAY).timestamp() <= time.time():
             raise ExternalTokenRefusedError
@@ -81,7 +85,7 @@ class IssuerKeys:
             known = msgspec.convert(claims, _Claims)
             return ExternalLogin(
                 issuer=self._issuer,
-                subject=known.sub,
+                subject=usable_subject(known.sub),
                 issued_at=datetime.fromtimestamp(known.iat, UTC),
                 expires_at=datetime.fromtimestamp(known.exp, UTC),
                 email=known.email,

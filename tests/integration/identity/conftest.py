@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from api.app import create_app
 from bootstrap import Services, login_issuer_of
+from db.sql import fetch
 from gateways.oidc.issuer import LoginIssuer
 from tests.integration.conftest import bearer, client_of
 from tests.integration.identity.issuer_stand_in import AUDIENCE, StandInIssuer
@@ -58,3 +59,9 @@ async def world(services: Services, issuer: StandInIssuer) -> AsyncIterator[Worl
     async with client_of(app, "192.0.2.40") as http:
         yield World(http, login)
     await login.close()
+
+
+async def trail_of(user_id: str) -> list[str]:
+    """What the audit trail says of a user, the oldest first."""
+    rows = await fetch("SELECT action FROM audit_events WHERE subject_id = $1 ORDER BY at, id", user_id)
+    return [row["action"] for row in rows]

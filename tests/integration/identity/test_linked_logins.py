@@ -10,7 +10,7 @@ from db.sql import fetch, fetch_one
 from domain.identifiers import new_id
 from domain.identity.roles import Role
 from tests.integration.conftest import PASSWORD, NewPerson, Person, bearer
-from tests.integration.identity.conftest import AUTH, World
+from tests.integration.identity.conftest import AUTH, World, trail_of
 from tests.integration.identity.issuer_stand_in import StandInIssuer
 
 LOGINS = f"{AUTH}/external-logins"
@@ -24,11 +24,6 @@ async def logged_in(world: World, person: Person) -> dict[str, str]:
 
 async def link(world: World, headers: dict[str, str], token: str, password: str = PASSWORD) -> httpx.Response:
     return await world.http.post(LOGINS, json={"token": token, "password": password}, headers=headers)
-
-
-async def trail_of(user_id: str) -> list[str]:
-    rows = await fetch("SELECT action FROM audit_events WHERE subject_id = $1 ORDER BY at, id", user_id)
-    return [row["action"] for row in rows]
 
 
 def as_doctor(issuer: StandInIssuer, subject: str, **more: Any) -> str:
