@@ -11,7 +11,7 @@ from litestar.di import Provide
 
 from api.access import AccessMiddleware, require_declared_access
 from api.described import described_app
-from api.http.bodies import LARGEST_BODY_BYTES, BodyInTime, DrainTooLarge, MediaTypeMiddleware
+from api.http.bodies import LARGEST_BODY_BYTES, BodyInTime, DrainUnread, MediaTypeMiddleware
 from api.http.client_address import ClientAddress
 from api.http.codec_cors import CodecCors
 from api.http.cors import ApiCors
@@ -68,7 +68,7 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
     require_declared_access(app)
     # Around everything, since Litestar's own middleware does not see requests that match no route.
     routed = CodecCors(BodyInTime(app.asgi_handler), settings.temporal_ui_url)
-    inner = DrainTooLarge(ApiCors(routed, settings.cors_origins))
+    inner = DrainUnread(ApiCors(routed, settings.cors_origins))
     app.asgi_handler = RequestLog(ClientAddress(SecurityHeaders(inner, base_url), settings.trusted_proxies), observe)
     return app
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from litestar.enums import RequestEncodingType, ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
+from litestar.status_codes import HTTP_408_REQUEST_TIMEOUT
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import ProblemError
@@ -91,26 +91,39 @@ class BodyInTime:
         await self._app(scope, receive_in_time, send)
 
 
-class DrainTooLarge:
-    """ASGI: reads what is still coming of a body that is refused as too large, before answering: up to so many bytes
-    and seconds, and as long as the caller does not fall silent.
+class DrainUnread:
+    """ASGI: reads what is still coming of a body before an answer that did not wait for it (no login, no such route,
+    another media type, too large): up to so many bytes and seconds, and as long as the caller does not fall silent.
 
     A server that answers and closes while its caller still sends makes the caller's system throw the answer away
-    (RFC 9112 §9.6).
+    (RFC 9112 §9.6). Who waits for a `100 Continue` that was not sent is not asked for a body now (RFC 9110 §10.1.1).
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"]) if scope["type"] == ScopeType.HTTP else {}
+        if b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0":
+            await self._app(scope, receive, send)
+            return
+        is_coming = headers.get(b"expect", b"").lower() != b"100-continue"
+
+        async def receive_noted() -> Any:
+            nonlocal is_coming
+            message = await receive()
+            is_coming = message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
         async def send_drained(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+            # Who was too slow has been waited for already.
+            if message["type"] == "http.response.start" and is_coming and message["status"] != HTTP_408_REQUEST_TIMEOUT:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(DRAIN_SECONDS):
                         await _drain(receive)
             await send(message)
 
-        await self._app(scope, receive, send_drained)
+        await self._app(scope, receive_noted, send_drained)
 
 
 async def _drain(receive: Receive) -> None:

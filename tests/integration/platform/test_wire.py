@@ -1,6 +1,7 @@
 """What no HTTP library sends, over a socket to the real process: bodies that stop or lie, and garbage."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -39,6 +40,16 @@ async def talk(port: int, sent: bytes, *, ends: bool = False) -> bytes:
             return await reader.read()
     finally:
         writer.close()
+
+
+async def until_closed(port: int, head: bytes) -> None:
+    """Send chunks without end, until the server has enough of them."""
+    _, writer = await asyncio.open_connection(HOST, port)
+    with contextlib.suppress(ConnectionError):
+        writer.write(head)
+        while True:
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            await writer.drain()
 
 
 def status_of(answer: bytes) -> int:
@@ -95,6 +106,50 @@ async def test_two_lengths_are_refused(port: int) -> None:
 async def test_an_announced_giant_is_refused_before_it_comes(port: int) -> None:
     answer = await talk(port, with_length(5_000_000_000))
     assert (status_of(answer), b'"code":"body_too_large"' in answer) == (413, True)
+
+
+LARGE = b"x" * 3 * 1024 * 1024
+LARGE_HEAD = f"Host: academy\r\nContent-Length: {len(LARGE)}\r\n".encode()
+NEXT = b"GET /health/live HTTP/1.1\r\nHost: academy\r\nConnection: close\r\n\r\n"
+EARLY = {
+    "no login": (b"POST /api/v1/auth/logout HTTP/1.1\r\n", 401),
+    "no such route": (b"POST /api/v1/nowhere HTTP/1.1\r\n", 404),
+    "no such method": (b"PUT /health/live HTTP/1.1\r\n", 405),
+    "too large": (b"POST /api/v1/auth/login HTTP/1.1\r\nContent-Type: application/json\r\n", 413),
+    "another media type": (b"POST /api/v1/auth/login HTTP/1.1\r\nContent-Type: text/csv\r\n", 415),
+    "a body that nobody wants": (b"GET /health/live HTTP/1.1\r\n", 200),
+}
+
+
+@pytest.mark.parametrize(("line", "status"), EARLY.values(), ids=EARLY)
+async def test_an_answer_that_does_not_wait_for_the_body_is_not_lost(port: int, line: bytes, status: int) -> None:
+    """Whoever still sends when the server closes gets a reset in place of the answer; here even the next one comes."""
+    answers = await talk(port, line + LARGE_HEAD + b"\r\n" + LARGE + NEXT)
+    assert answers.count(b"HTTP/1.1 ") == 2, answers
+    assert status_of(answers) == status
+    assert status_of(answers[answers.index(b"HTTP/1.1 ", 1) :]) == 200
+
+
+async def test_an_early_answer_does_not_wait_for_ever(port: int) -> None:
+    """The caller has fallen silent, or never stops: what it gets, and whether, is its own affair."""
+    line, status = EARLY["no login"]
+    assert status_of(await talk(port, line + LARGE_HEAD + b"Connection: close\r\n\r\nx")) == status
+    await asyncio.wait_for(
+        until_closed(port, line + b"Host: a\r\nTransfer-Encoding: chunked\r\n\r\n"), PATIENCE_SECONDS
+    )
+
+
+async def test_a_caller_who_asks_first_is_not_asked_to_send(port: int) -> None:
+    for line, status in EARLY.values():
+        answer = await talk(port, line + LARGE_HEAD + b"Expect: 100-continue\r\nConnection: close\r\n\r\n")
+        assert status_of(answer) == status
+    asking = f"Content-Length: {len(BODY)}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n".encode()
+    answer = await talk(port, HEAD + asking + BODY)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401")
+    asking = b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    answer = await talk(port, HEAD + asking + 40 * (b"10000\r\n" + LARGE[:0x10000] + b"\r\n") + b"0\r\n\r\n" + NEXT)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413")
+    assert b"HTTP/1.1 200" in answer, "once asked to send, it is drained as others are"
 
 
 @pytest.mark.parametrize(
