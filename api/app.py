@@ -24,6 +24,7 @@ from api.identity.sessions import Sessions
 from api.identity.throttle import MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS, LoginThrottle
 from api.identity.tokens import AccessTokens
 from api.learning.heartbeats import Heartbeats
+from api.learning.outlines import Outlines
 from api.routes import ROUTES
 from api.subject import provide_subject
 from bootstrap import Services
@@ -48,7 +49,7 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
     app = Litestar(
         route_handlers=ROUTES,
         middleware=[AccessMiddleware(), MediaTypeMiddleware()],
-        dependencies=_dependencies(services, sessions, recovery, Heartbeats(services)),
+        dependencies=_dependencies(services, sessions, recovery, Heartbeats(services), Outlines()),
         exception_handlers={**EXCEPTION_HANDLERS},
         request_max_body_size=LARGEST_BODY_BYTES,
         logging_config=None,
@@ -76,11 +77,15 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
 @cache
 def openapi_document() -> bytes:
     """The OpenAPI 3.1 document, as JSON."""
-    return msgspec.json.encode(described_app(_dependencies(None, None, None, None)).openapi_schema.to_schema())
+    return msgspec.json.encode(described_app(_dependencies(None, None, None, None, None)).openapi_schema.to_schema())
 
 
 def _dependencies(
-    services: Services | None, sessions: Sessions | None, recovery: Recovery | None, heartbeats: Heartbeats | None
+    services: Services | None,
+    sessions: Sessions | None,
+    recovery: Recovery | None,
+    heartbeats: Heartbeats | None,
+    outlines: Outlines | None,
 ) -> Mapping[str, Any]:
     """What a handler may ask for by parameter name."""
     return {
@@ -88,5 +93,6 @@ def _dependencies(
         "sessions": Provide(lambda: sessions, sync_to_thread=False),
         "recovery": Provide(lambda: recovery, sync_to_thread=False),
         "heartbeats": Provide(lambda: heartbeats, sync_to_thread=False),
+        "outlines": Provide(lambda: outlines, sync_to_thread=False),
         "subject": Provide(provide_subject, sync_to_thread=False),
     }

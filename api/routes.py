@@ -32,6 +32,15 @@ from api.identity.pages import forgot_password_page, reset_password_page, verify
 from api.identity.recovery_controller import RecoveryController
 from api.identity.session_list import SessionController
 from api.learning.heartbeats import send_heartbeats
+from api.learning.lessons import (
+    complete_a_lesson,
+    get_my_notes,
+    open_a_lesson,
+    put_bookmark,
+    put_my_notes,
+    remove_bookmark,
+)
+from api.learning.outlines import get_my_outline
 from api.messages.communications import send_communication
 from api.messages.preferences import (
     get_preferences,
@@ -105,7 +114,14 @@ ROUTES: list[ControllerRouterHandler] = [
     list_my_purchases,
     list_my_enrollments,
     get_my_access,
+    get_my_outline,
+    open_a_lesson,
     send_heartbeats,
+    complete_a_lesson,
+    get_my_notes,
+    put_my_notes,
+    put_bookmark,
+    remove_bookmark,
     get_preferences,
     put_preferences,
     list_my_devices,

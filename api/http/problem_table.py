@@ -118,6 +118,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "lesson_locked": ProblemKind(
         403, "This lesson is not open to you now", "The course's outline says for each lesson what it waits for."
     ),
+    "completed_otherwise": ProblemKind(
+        409, "This lesson is not marked as done", "Watch the video, pass the quiz or hand in the assignment."
+    ),
     "events_out_of_time": ProblemKind(
         422,
         "None of these events can count",

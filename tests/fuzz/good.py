@@ -194,7 +194,17 @@ async def heartbeats(world: World, caller: Caller, rng: random.Random) -> Parts:
     )
 
 
-@good("getMyAccess")
+@good("openLesson", "completeLesson", "getMyNotes", "setBookmark", "removeBookmark")
+async def at_a_lesson(world: World, caller: Caller, rng: random.Random) -> Parts:
+    return Parts({"lesson_id": await world.own_lesson(caller)}, body={"accessedFrom": rng.choice(["web", "mobile"])})
+
+
+@good("putMyNotes")
+async def notes(world: World, caller: Caller, rng: random.Random) -> Parts:
+    return Parts({"lesson_id": await world.own_lesson(caller)}, body={"notes": rng.choice(["अभ्यंग", None])})
+
+
+@good("getMyAccess", "getMyOutline")
 async def my_access(world: World, caller: Caller, rng: random.Random) -> Parts:
     return Parts({"enrollment_id": rng.choice(world.enrollments[world.owner(caller).id])})
 

@@ -15,6 +15,8 @@ class LessonDoor(msgspec.Struct, frozen=True, kw_only=True):
     lesson_id: str
     course_id: str
     type: str
+    has_length: bool
+    """Whether it is known how long its video is."""
     is_preview: bool
     enrollment_id: str | None
     """`None` for somebody who is no learner of the course; a preview is open to them all the same."""
@@ -27,6 +29,7 @@ class LessonDoor(msgspec.Struct, frozen=True, kw_only=True):
 
 _DOOR = f"""
 SELECT l.id AS lesson_id, c.id AS course_id, l.type, statement_timestamp() AS now,
+       coalesce(l."videoDuration", 0) > 0 AS has_length,
        coalesce(l."isPreview", FALSE) OR coalesce(m."isPreview", FALSE) AS is_preview,
        e.id AS enrollment_id, coalesce(g.status = 'completed', FALSE) AS is_completed,
        EXISTS (SELECT FROM entitlements WHERE user_id = $1 AND course_id = c.id AND {HOLDS_NOW}) AS has_access,
@@ -55,6 +58,7 @@ async def lesson_door(user_id: str, lesson_id: str) -> LessonDoor | None:
         lesson_id=row["lesson_id"],
         course_id=row["course_id"],
         type=row["type"],
+        has_length=row["has_length"],
         is_preview=row["is_preview"],
         enrollment_id=row["enrollment_id"],
         is_completed=row["is_completed"],

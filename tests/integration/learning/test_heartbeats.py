@@ -11,6 +11,7 @@ from litestar import Litestar
 
 from bootstrap import Services
 from cache.progress import progress_key
+from db.queries.learning.watching import watched_and_not_completed
 from db.sql import fetch, fetch_one
 from domain.identifiers import new_id
 from tests.integration.catalog.catalog_rows import add_course, add_lesson, add_module
@@ -183,3 +184,16 @@ async def test_starts_and_pauses_are_noted_once(learner: Learner) -> None:
     )
     assert [row["event"] for row in rows] == ["pause", "start"]
     assert all('"device": "mobile"' in row["metadata"] and '"session"' in row["metadata"] for row in rows)
+
+
+async def test_the_relay_completes_what_a_killed_process_has_left(learner: Learner) -> None:
+    first, second = learner.lessons
+    await learner.send(learner.event(3000, 0, 600, speed=2))
+    await fetch(
+        'UPDATE lesson_progress SET status = \'in_progress\', "completedAt" = NULL, "updatedAt" = now()'
+        " - interval '1 minute' WHERE \"enrollmentId\" = $1",
+        learner.enrollment_id,
+    )
+    await learner.send(learner.event(2000, 0, 100), lesson=1)
+    assert (learner.enrollment_id, first) in await watched_and_not_completed(90, 1000)
+    assert (learner.enrollment_id, second) not in await watched_and_not_completed(0, 1000)
