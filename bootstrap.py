@@ -61,6 +61,7 @@ class Services:
     stories: Stories
     delivery: EventDelivery
     providers: Mapping[str, PaymentProvider]
+    """The payment providers that are on."""
     email: EmailSender
     tax_documents: TaxDocuments
     channels: Mapping[str, ChannelSender]
@@ -110,6 +111,20 @@ def message_accounts(settings: Settings) -> MessageAccounts:
     )
 
 
+def payment_providers(settings: Settings) -> dict[str, StripePayments | RazorpayPayments]:
+    """Clients of the payment providers that are on, by name; a connection is opened by the first call."""
+    stripe = StripePayments(
+        settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS
+    )
+    razorpay = RazorpayPayments(
+        settings.razorpay_api_base,
+        settings.razorpay_key_id,
+        settings.razorpay_key_secret.get_secret_value(),
+        PROVIDER_TIMEOUT_SECONDS,
+    )
+    return {provider.name: provider for provider in (stripe, razorpay) if provider.name in settings.payment_providers}
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, *, for_worker: bool = False) -> AsyncIterator[Services]:
     """Open what API and worker need, and close it at the end.
@@ -127,16 +142,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         )
     )
     stories = Stories(temporal, PurchasePolicy(settings.purchase_expiry_seconds, settings.payment_poll_seconds))
-    stripe = StripePayments(
-        settings.stripe_api_base, settings.stripe_secret_key.get_secret_value(), PROVIDER_TIMEOUT_SECONDS
-    )
-    razorpay = RazorpayPayments(
-        settings.razorpay_api_base,
-        settings.razorpay_key_id,
-        settings.razorpay_key_secret.get_secret_value(),
-        PROVIDER_TIMEOUT_SECONDS,
-    )
-    providers: dict[str, PaymentProvider] = {stripe.name: stripe, razorpay.name: razorpay}
+    providers = payment_providers(settings)
     email = SmtpSender(settings.smtp_url)
     tax_documents = TaxDocuments()
     login_issuer = login_issuer_of(settings)
@@ -159,8 +165,8 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
     finally:
         await disconnect()
         await redis.aclose()
-        await stripe.close()
-        await razorpay.close()
+        for provider in providers.values():
+            await provider.close()
         await email.close()
         tax_documents.close()
         await http.aclose()

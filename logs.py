@@ -30,7 +30,7 @@ FIELDS = (
     *("module_id", "lesson_id", "programme_id"),
     *("amount", "amount_minor", "currency", "owed", "end_access", "replaced_by"),
     *("by", "roles", "identity", "count", "messages", "change"),
-    *("provider", "dependency", "port", "pause_seconds"),
+    *("provider", "book", "dependency", "port", "pause_seconds"),
 )
 """Every field that a line may have, in the order in which it has them."""
 

@@ -26,6 +26,12 @@ DEVELOPMENT_SECRETS = {
 }
 """Values that make the embedded stack work out of the box and that production refuses."""
 
+PAYMENT_KEYS = {
+    "stripe": ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"),
+    "razorpay": ("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET", "RAZORPAY_WEBHOOK_SECRET"),
+}
+"""What each payment provider needs. In production one of which nothing is set is off, and one of them must be on."""
+
 REQUIRED_IN_PRODUCTION = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "PUBLIC_BASE_URL")
 """What the embedded stack supplies otherwise, and production must name."""
 
@@ -185,6 +191,16 @@ class Settings(BaseSettings):
             raise ValueError("not a GSTIN of SELLER_STATE")
         return gstin
 
+    @property
+    def payment_providers(self) -> tuple[str, ...]:
+        """The payment providers that the academy sells by; outside of production both, with their stand-ins."""
+        everywhere = self.app_env != "production"
+        return tuple(
+            provider
+            for provider, names in PAYMENT_KEYS.items()
+            if everywhere or any(name.lower() in self.model_fields_set for name in names)
+        )
+
     def require_servers(self) -> None:
         """Raises `SettingsError`, naming what is missing, unless every server is named that a process speaks to."""
         servers = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL")
@@ -215,11 +231,16 @@ def _refuse_development_values(settings: Settings) -> None:
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
     missing = [n for n in REQUIRED_IN_PRODUCTION if n.lower() not in settings.model_fields_set]
+    on = settings.payment_providers
+    if not on:
+        missing.append("the keys of " + " or ".join(provider.title() for provider in PAYMENT_KEYS))
+    off = {name for provider, names in PAYMENT_KEYS.items() if provider not in on for name in names}
     # A list of keys must not carry the development one either, under whatever id.
     default = [
         name
         for name, development in DEVELOPMENT_SECRETS.items()
-        if not value_of(name) or _secret_of(development) in map(_secret_of, value_of(name).split(","))
+        if name not in off
+        and (not value_of(name) or _secret_of(development) in map(_secret_of, value_of(name).split(",")))
     ]
     if missing or default:
         raise SettingsError(

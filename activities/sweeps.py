@@ -1,6 +1,6 @@
 """The relay of undelivered events and lost starts, and the walk over the provider's book."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from db.queries.messaging.messages import messages_without_story
 from db.queries.messaging.notices import notices_without_story
 from db.transaction import in_transaction
 from domain.billing.payments import PaymentState, ProviderEvent, RefundState
+from domain.errors import OutageError
 from domain.messaging.delivery import Destination, destination_of
 from domain.stories import StoryClosedError
 from gateways.payments.protocol import PaymentProvider
@@ -110,17 +111,35 @@ class Sweeps:
 
     @activity.defn(name="reconcile_payments")
     async def reconcile(self) -> SweepReport:
-        """Compare every provider's book of the last days with ours and set going what we lack."""
+        """Compare every provider's books of the last days with ours and set going what we lack.
+
+        A book that cannot be read hides no other: they are all read, then it raises `OutageError` with the names of
+        those that are missing. The next try reads only these.
+        """
         since = datetime.now(UTC) - timedelta(days=RECONCILED_DAYS)
         seen = started = 0
-        for provider in self._providers.values():
-            async for event in _book_of(provider, since):
-                activity.heartbeat()
-                seen += 1
-                try:
-                    started += await self._set_going(await with_order(event))
-                except Exception:  # one fact that cannot be followed must not hide the rest of the book
-                    log.exception("alarm_book_fact_not_followed", provider=provider.name)
+        read, unread = list(activity.info().heartbeat_details), []
+        books = [(provider, book) for provider in self._providers.values() for book in BOOKS]
+        for provider, book in books:
+            name = f"{provider.name}:{book}"
+            if name in read:
+                continue
+            try:
+                async for event in BOOKS[book](provider, since):
+                    activity.heartbeat(*read)
+                    seen += 1
+                    try:
+                        started += await self._set_going(await with_order(event))
+                    except Exception:  # one fact that cannot be followed must not hide the rest of the book
+                        log.exception("alarm_book_fact_not_followed", provider=provider.name)
+            except Exception:  # one provider's trouble must not hide another's facts, or its own of another kind
+                log.exception("alarm_book_not_read", provider=provider.name, book=book)
+                unread.append(name)
+            else:
+                read.append(name)
+        activity.heartbeat(*read)
+        if unread:
+            raise OutageError(f"not read: {', '.join(unread)}")
         return SweepReport(seen=seen, started=started)
 
     async def _set_going(self, event: ProviderEvent) -> bool:
@@ -138,18 +157,31 @@ class Sweeps:
         return True
 
 
-async def _book_of(provider: PaymentProvider, since: datetime) -> AsyncIterator[ProviderEvent]:
-    """The facts in the book that must have an echo in our tables, as events with an id that names the fact."""
+async def _payments(provider: PaymentProvider, since: datetime) -> AsyncIterator[ProviderEvent]:
     async for payment in provider.list_payments(since):
         if payment.state in (PaymentState.SUCCEEDED, PaymentState.AUTHORIZED):
             event_id = f"reconcile:{payment.payment_id}:{payment.state}"
             yield ProviderEvent(
                 provider=provider.name, event_id=event_id, event_type="reconcile.payment", payment=payment
             )
+
+
+async def _refunds(provider: PaymentProvider, since: datetime) -> AsyncIterator[ProviderEvent]:
     async for refund in provider.list_refunds(since):
         if refund.state is not RefundState.PENDING:
             event_id = f"reconcile:{refund.provider_refund_id}:{refund.state}"
             yield ProviderEvent(provider=provider.name, event_id=event_id, event_type="reconcile.refund", refund=refund)
+
+
+async def _disputes(provider: PaymentProvider, since: datetime) -> AsyncIterator[ProviderEvent]:
     async for dispute in provider.list_disputes(since):
         event_id = f"reconcile:{dispute.dispute_id}:{dispute.state}"
         yield ProviderEvent(provider=provider.name, event_id=event_id, event_type="reconcile.dispute", dispute=dispute)
+
+
+BOOKS: Mapping[str, Callable[[PaymentProvider, datetime], AsyncIterator[ProviderEvent]]] = {
+    "payments": _payments,
+    "refunds": _refunds,
+    "disputes": _disputes,
+}
+"""A provider's books: the facts that must have an echo in our tables, as events with an id that names the fact."""

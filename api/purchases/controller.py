@@ -14,6 +14,7 @@ from litestar.status_codes import HTTP_201_CREATED, HTTP_202_ACCEPTED
 from api.access import requires
 from api.http.problems import ProblemError
 from api.http.rates import STORIES_BEGUN
+from api.http.schemas import FieldError
 from api.purchases.schemas import PurchaseRequest, PurchaseView, billing_of, checkout_of, view_of
 from api.subject import Subject
 from bootstrap import Services
@@ -73,7 +74,7 @@ async def create_purchase(
     """
     if idempotency_key is None:
         raise ProblemError("idempotency_key_missing")
-    order_id = await _order_of(data, course_id, services.settings.default_currency, subject.user_id, idempotency_key)
+    order_id = await _order_of(data, course_id, services, subject.user_id, idempotency_key)
     purchase = await _placed(order_id, subject.user_id)
     if purchase.closed_at is not None:
         return await _answer(services, purchase, None)
@@ -92,8 +93,11 @@ async def get_purchase(purchase_id: FromPath[str], subject: NamedDependency[Subj
     return view_of(purchase, await read_lines(purchase.id))
 
 
-async def _order_of(data: PurchaseRequest, course: str, default_currency: str, user_id: str, key: str) -> str:
-    """The order that this request stands for, placed now if it is the first. Raises `BusinessRefusalError`."""
+async def _order_of(data: PurchaseRequest, course: str, services: Services, user_id: str, key: str) -> str:
+    """The order that this request stands for, placed now if it is the first.
+
+    Raises `BusinessRefusalError`, and `ProblemError("validation_failed")` for a provider that is off.
+    """
     billing = billing_of(data)
     request = PlaceOrder(
         user_id=user_id,
@@ -102,12 +106,15 @@ async def _order_of(data: PurchaseRequest, course: str, default_currency: str, u
         key=key,
         request_hash=hashlib.sha256(msgspec.json.encode(data)).hexdigest(),
         provider=data.provider,
-        currency=data.currency or default_currency,
+        currency=data.currency or services.settings.default_currency,
         billing=as_json(billing),
     )
     order_id = await resource_of_key(request)
     if order_id is not None:
         return order_id
+    if data.provider not in services.providers:
+        use = f"The academy sells by {' and '.join(services.providers)} only."
+        raise ProblemError("validation_failed", errors=[FieldError(field="provider", message=use)])
     course_id = await buyable_course(course, user_id)
     request = msgspec.structs.replace(request, course_id=course_id)
     try:

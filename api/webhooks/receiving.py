@@ -30,8 +30,11 @@ class Received(ApiStruct):
 async def receive(services: Services, provider: str, verified: Callable[[], ProviderEvent]) -> Response[Received]:
     """Keep a signed event and answer; a doubled one is delivered again only if the first was not.
 
-    `verified` raises as the signatures' functions do. Raises `ProblemError`.
+    `verified` raises as the signatures' functions do. Raises `ProblemError`; also of a provider that is off, whose
+    secret would be the one that everybody can read in our code.
     """
+    if provider not in services.providers:
+        raise ProblemError("signature_refused")
     try:
         event = verified()
     except SignatureError:

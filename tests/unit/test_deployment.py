@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from domain.stories import TaskQueue
-from settings import DEVELOPMENT_SECRETS, REQUIRED_IN_PRODUCTION, Settings, SettingsError, load_settings
+from settings import DEVELOPMENT_SECRETS, PAYMENT_KEYS, REQUIRED_IN_PRODUCTION, Settings, SettingsError, load_settings
 from stack.process import PROJECT
 from worker import GRACE
 
@@ -79,13 +79,17 @@ def test_whoever_has_a_temporal_elsewhere_starts_none_and_waits_for_none() -> No
     assert job["environment"]["TEMPORAL_NAMESPACE"] == OURS["api"]["environment"]["TEMPORAL_NAMESPACE"]
 
 
-OPTIONAL_SECRETS = {"WHATSAPP_APP_SECRET", "VAPID_PRIVATE_KEY", "TEMPORAL_API_KEY"}
-"""Empty means that the channel is off, or that Temporal is our own."""
+OF_PAYMENTS = {name for names in PAYMENT_KEYS.values() for name in names}
+"""One provider may be off; that one is on is looked at by the settings themselves."""
+
+OPTIONAL_SECRETS = {"WHATSAPP_APP_SECRET", "VAPID_PRIVATE_KEY", "TEMPORAL_API_KEY", *OF_PAYMENTS}
+"""Empty means that the channel or the provider is off, or that Temporal is our own."""
 
 
 def test_no_secret_stands_in_the_file_and_a_missing_one_stops_the_start() -> None:
     for name in DEVELOPMENT_SECRETS:
-        assert OURS["api"]["environment"][name] == f"${{{name}:?}}"
+        missing = ":-" if name in OF_PAYMENTS else ":?"
+        assert OURS["api"]["environment"][name] == f"${{{name}{missing}}}"
     for word in words_of(COMPOSE):
         assert not any(development in word for development in DEVELOPMENT_SECRETS.values())
         for variable, default in re.findall(r"\$\{(\w*(?:PASSWORD|SECRET|KEY|KEYS))\b(.*?)\}", word):

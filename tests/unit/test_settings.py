@@ -8,8 +8,10 @@ import pytest
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from bootstrap import payment_providers
 from settings import (
     DEVELOPMENT_SECRETS,
+    PAYMENT_KEYS,
     REQUIRED_IN_PRODUCTION,
     Settings,
     SettingsError,
@@ -41,6 +43,29 @@ def test_production_refuses_a_development_secret_without_telling_it(name: str, v
     with pytest.raises(SettingsError, match=rf"set {name} to") as refused:
         load_settings(_env_file=None, **{**PRODUCTION, name.lower(): value})
     assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize("provider", PAYMENT_KEYS)
+def test_production_sells_by_one_provider_without_keys_of_the_other(provider: str) -> None:
+    others = {name.lower() for other, names in PAYMENT_KEYS.items() if other != provider for name in names}
+    settings = load_settings(_env_file=None, **{key: value for key, value in PRODUCTION.items() if key not in others})
+    assert settings.payment_providers == (provider,)
+    assert set(payment_providers(settings)) == {provider}, "nothing speaks with development keys to a real provider"
+
+
+def test_production_sells_by_some_provider_and_development_by_all() -> None:
+    keys = {name.lower() for names in PAYMENT_KEYS.values() for name in names}
+    with pytest.raises(SettingsError, match="the keys of Stripe or Razorpay"):
+        load_settings(_env_file=None, **{key: value for key, value in PRODUCTION.items() if key not in keys})
+    assert load_settings(_env_file=None).payment_providers == tuple(PAYMENT_KEYS)
+
+
+def test_an_empty_variable_leaves_a_provider_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So compose files may pass variables that nobody has set."""
+    for name in PAYMENT_KEYS["stripe"]:
+        monkeypatch.setenv(name, "")
+    values = {key: value for key, value in PRODUCTION.items() if key.upper() not in PAYMENT_KEYS["stripe"]}
+    assert load_settings(_env_file=None, **values).payment_providers == ("razorpay",)
 
 
 @pytest.mark.parametrize("name", ["JWT_KEYS", "PAYLOAD_KEYS"])
