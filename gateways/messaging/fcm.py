@@ -18,6 +18,9 @@ from gateways.messaging.channel import ADDRESS_GONE, REFUSED, accepted_id, membe
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 RENEWED_BEFORE_SECONDS = 60
+GONE = ("UNREGISTERED", "SENDER_ID_MISMATCH")
+"""FCM's error codes (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode) of a token that is no more, and of
+one of another project; the second comes as 403, as the refused account does."""
 
 
 class ServiceAccount(msgspec.Struct, frozen=True):
@@ -54,11 +57,12 @@ class FcmPush:
         answer = await post(self._http, self._url, json={"message": message}, headers=headers)
         if answer.is_success:
             return accepted_id(answer, "name")
+        if _error_code(answer) in GONE:
+            raise BusinessRefusalError(ADDRESS_GONE)
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._token = ""
             raise OutageError("the account is refused")
-        code = member(answer, "error", "details", 0, "errorCode")
-        raise BusinessRefusalError(ADDRESS_GONE if code in ("UNREGISTERED", "SENDER_ID_MISMATCH") else REFUSED)
+        raise BusinessRefusalError(REFUSED)
 
     async def _access_token(self) -> str:
         if self._token and time.monotonic() < self._token_ends:
@@ -81,3 +85,11 @@ class FcmPush:
             raise OutageError("no access token")
         self._token, self._token_ends = token, time.monotonic() + seconds - RENEWED_BEFORE_SECONDS
         return token
+
+
+def _error_code(answer: httpx.Response) -> str | None:
+    """FCM's own code, which stands anywhere among the details of Google's error."""
+    details = member(answer, "error", "details")
+    if not isinstance(details, list):
+        return None
+    return next((each["errorCode"] for each in details if isinstance(each, dict) and "errorCode" in each), None)

@@ -11,7 +11,12 @@ from gateways.messaging.channel import ADDRESS_GONE, CALL_SECONDS, REFUSED
 
 LIFE_SECONDS = 24 * 60 * 60
 """How long the push service keeps a message for a browser that sleeps."""
-GONE = (404, 410)
+GONE = (403, 404, 410)
+"""403: the subscription was made with another VAPID key (RFC 8292, section 4.2), so no message of ours ever reaches it."""
+APPLE_REFUSES_US = "BadJwtToken"
+"""Apple's 403 when our subject or our clock is wrong: nothing about the address."""
+APPLE_OTHER_KEY = "VapidPkHashMismatch"
+"""Apple's 400 for what others answer 403 to."""
 MALFORMED = (ValueError, TypeError, KeyError)
 
 
@@ -42,7 +47,7 @@ class WebPush:
                 timeout=CALL_SECONDS,
             )
         except WebPushException as error:
-            raise _in_our_words(getattr(error.response, "status", None)) from None
+            raise _in_our_words(getattr(error.response, "status", None), error.message) from None
         except aiohttp.ClientConnectorError:
             raise OutageError("not reached") from None
         except (TimeoutError, aiohttp.ClientError):
@@ -52,10 +57,10 @@ class WebPush:
         return notice.message_id if isinstance(answer, str) else answer.headers.get("Location", notice.message_id)
 
 
-def _in_our_words(status: int | None) -> Exception:
-    if status is None or status in GONE:
+def _in_our_words(status: int | None, said: str) -> Exception:
+    if status in (401, 429) or APPLE_REFUSES_US in said:
+        return OutageError("later, or the key is refused")
+    if status is None or status in GONE or APPLE_OTHER_KEY in said:
         # Without a status: the library found the subscription's keys unusable before any call.
         return BusinessRefusalError(ADDRESS_GONE)
-    if status == 429 or status in (401, 403):
-        return OutageError("later, or the key is refused")
     return UnknownOutcomeError("answered 5xx") if status >= 500 else BusinessRefusalError(REFUSED)

@@ -24,8 +24,7 @@ from stack.process import HOST
 from stack.stand_ins.http import Answer, Request, json_answer, problem
 from stack.stand_ins.phones.book import FAULTS, Fault, PhoneBook, PhoneMessage
 from stack.stand_ins.phones.wire import (
-    GONE,
-    REFUSED,
+    REFUSALS,
     Browser,
     RefusedError,
     Taken,
@@ -87,8 +86,8 @@ class Phones:
         if fault == "hang_before":
             await asyncio.wait({asyncio.ensure_future(request.gone())}, timeout=HANG_SECONDS)
             return Answer(500, b"{}")
-        if fault in ("gone", "refuse"):
-            return (GONE if fault == "gone" else REFUSED)[provider]()
+        if fault in REFUSALS:
+            return REFUSALS[fault][provider]()
         try:
             message, answer = self._read(provider, request)
         except RefusedError as refused:
@@ -141,8 +140,9 @@ class Phones:
             fault = msgspec.json.decode(request.body, type=Fault)
         except msgspec.MsgspecError as error:
             return problem(400, str(error))
-        if fault.kind not in FAULTS or fault.provider not in GONE:
-            return problem(400, f"There are {', '.join(FAULTS)} of {', '.join(GONE)}.")
+        providers = REFUSALS.get(fault.kind, REFUSALS["gone"])
+        if fault.kind not in FAULTS or fault.provider not in providers:
+            return problem(400, f"There are {', '.join(FAULTS)}; of {fault.kind}: {', '.join(providers)}.")
         self._book.faults.append(fault)
         return json_answer(200, fault)
 

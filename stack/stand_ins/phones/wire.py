@@ -40,9 +40,11 @@ def graph_error(code: int, message: str, status: int = 400) -> Answer:
 def fcm_error(status: int, word: str) -> Answer:
     """As FCM says no."""
     kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
-    return json_answer(
-        status, {"error": {"code": status, "status": word, "details": [{"@type": kind, "errorCode": word}]}}
-    )
+    details: list[dict[str, object]] = [{"@type": kind, "errorCode": word}]
+    if word == "INVALID_ARGUMENT":
+        violation = {"field": "message", "description": "Invalid"}
+        details.insert(0, {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]})
+    return json_answer(status, {"error": {"code": status, "status": word, "details": details}})
 
 
 def read_twilio(request: Request, settings: Settings) -> Taken:
@@ -172,16 +174,28 @@ def _b64(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
-GONE: dict[str, Callable[[], Answer]] = {
-    "twilio": lambda: twilio_error(21614, "'To' number is not a valid mobile number"),
-    "whatsapp": lambda: graph_error(131026, "Message undeliverable"),
-    "fcm": lambda: fcm_error(404, "UNREGISTERED"),
-    "webpush": lambda: Answer(410, b""),
+REFUSALS: dict[str, dict[str, Callable[[], Answer]]] = {
+    "gone": {
+        "twilio": lambda: twilio_error(21614, "'To' number is not a valid mobile number"),
+        "whatsapp": lambda: graph_error(131026, "Message undeliverable"),
+        "fcm": lambda: fcm_error(404, "UNREGISTERED"),
+        "webpush": lambda: Answer(410, b""),
+    },
+    "foreign": {
+        "fcm": lambda: fcm_error(403, "SENDER_ID_MISMATCH"),
+        "webpush": lambda: Answer(403, b"the VAPID credentials do not correspond to those of the subscription"),
+    },
+    "refuse": {
+        "twilio": lambda: twilio_error(21605, "Body exceeds the limit"),
+        "whatsapp": lambda: graph_error(132001, "Template name does not exist in the translation"),
+        "fcm": lambda: fcm_error(400, "INVALID_ARGUMENT"),
+        "webpush": lambda: Answer(413, b""),
+    },
+    "account": {
+        "twilio": lambda: twilio_error(20003, "Authenticate", 401),
+        "whatsapp": lambda: graph_error(190, "Invalid OAuth access token", 401),
+        "fcm": lambda: json_answer(403, {"error": {"code": 403, "status": "PERMISSION_DENIED"}}),
+        "webpush": lambda: json_answer(403, {"reason": "BadJwtToken"}),  # Apple's
+    },
 }
-"""How each says that the address is no more."""
-REFUSED: dict[str, Callable[[], Answer]] = {
-    "twilio": lambda: twilio_error(21605, "Body exceeds the limit"),
-    "whatsapp": lambda: graph_error(132001, "Template name does not exist in the translation"),
-    "fcm": lambda: fcm_error(400, "INVALID_ARGUMENT"),
-    "webpush": lambda: Answer(413, b""),
-}
+"""How each says no, by the kind of fault."""

@@ -86,11 +86,13 @@ async def test_an_unknown_outcome_stays_unknown_and_is_never_sent_again(
 
 
 @pytest.mark.parametrize("provider", CHANNELS)
+@pytest.mark.parametrize("fault", ["busy", "account"])
 async def test_who_took_nothing_is_asked_again(
-    provider: str, notices: Notices, phones: Phones, new_person: NewPerson
+    provider: str, fault: str, notices: Notices, phones: Phones, new_person: NewPerson
 ) -> None:
+    """An account that is refused is ours to mend: no address suffers for it."""
     message_id, address = await queued(provider, await new_person(), phones)
-    await phones.fault(provider, "busy")
+    await phones.fault(provider, fault)
     with pytest.raises(OutageError):
         await send(notices, message_id)
     assert (await message(message_id))["status"] == "queued"
@@ -98,13 +100,15 @@ async def test_who_took_nothing_is_asked_again(
     assert len(await phones.taken(address)) == 1
 
 
-@pytest.mark.parametrize("provider", CHANNELS)
-async def test_an_address_that_is_gone_gets_nothing_more(
-    provider: str, notices: Notices, phones: Phones, new_person: NewPerson
+@pytest.mark.parametrize(
+    ("provider", "fault"), [*((provider, "gone") for provider in CHANNELS), ("fcm", "foreign"), ("webpush", "foreign")]
+)
+async def test_an_address_that_is_gone_or_not_ours_gets_nothing_more(
+    provider: str, fault: str, notices: Notices, phones: Phones, new_person: NewPerson
 ) -> None:
     person = await new_person()
     message_id, _ = await queued(provider, person, phones)
-    await phones.fault(provider, "gone")
+    await phones.fault(provider, fault)
     await send(notices, message_id)
     row = await message(message_id)
     assert (row["status"], row["failure"]) == ("failed", "address_gone")
