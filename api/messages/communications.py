@@ -39,8 +39,8 @@ class Recipient(ApiStruct, forbid_unknown_fields=True):
 
 
 class CommunicationBody(ApiStruct, forbid_unknown_fields=True):
-    """What to tell whom. Each recipient gets it once over each of the channels that they allow. `metadata` are ids, for
-    the record."""
+    """What to tell whom. Each recipient gets it once over each of the channels that they allow; SMS, WhatsApp and push
+    carry the first 400 characters of `body`. `metadata` are ids, for the record."""
 
     category: Category
     recipients: Annotated[list[Recipient], Meta(min_length=1, max_length=MOST_RECIPIENTS)]

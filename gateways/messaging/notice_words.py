@@ -11,7 +11,8 @@ from domain.messaging.notices import Notice, NoticeRow
 from gateways.messaging.wording import language_of, one_line
 
 LONGEST_BODY = 400
-"""Characters: a few SMS at most, and far below what push services take."""
+"""Characters: a few SMS at most, far below what push services take, and with a title far below the 1,024 that Meta allows
+a WhatsApp template and what fills it."""
 
 
 class _Words(NamedTuple):
@@ -54,7 +55,7 @@ def notice_of(row: NoticeRow, public_base_url: str) -> Notice:
         title, body = (words.format(course=course) for words in COURSE_WORDS[row.template][language])
         parameters = (one_line(row.name), course, url)
     else:
-        title, body = one_line(str(facts["title"])), one_line(str(facts["body"]))
+        title, body = one_line(str(facts["title"])), _shortened(one_line(str(facts["body"])))
         parameters = (title, body)
     return Notice(
         message_id=row.id,
@@ -62,9 +63,13 @@ def notice_of(row: NoticeRow, public_base_url: str) -> Notice:
         number=str(row.contact_channels.get(row.channel, "")),
         device=row.device,
         title=title,
-        body=body if len(body) <= LONGEST_BODY else f"{body[: LONGEST_BODY - 1]}…",
+        body=_shortened(body),
         url=url,
         language=language,
         template=row.template.replace("-", "_"),
         parameters=parameters,
     )
+
+
+def _shortened(body: str) -> str:
+    return body if len(body) <= LONGEST_BODY else f"{body[: LONGEST_BODY - 1]}…"

@@ -47,7 +47,7 @@ class WebPush:
                 timeout=CALL_SECONDS,
             )
         except WebPushException as error:
-            raise _in_our_words(getattr(error.response, "status", None), error.message) from None
+            raise refusal_of(getattr(error.response, "status", None), error.message) from None
         except aiohttp.ClientConnectorError:
             raise OutageError("not reached") from None
         except (TimeoutError, aiohttp.ClientError):
@@ -57,7 +57,8 @@ class WebPush:
         return notice.message_id if isinstance(answer, str) else answer.headers.get("Location", notice.message_id)
 
 
-def _in_our_words(status: int | None, said: str) -> Exception:
+def refusal_of(status: int | None, said: str) -> Exception:
+    """What a push service's answer of no means in our words; `said` contains its body."""
     if status in (401, 429) or APPLE_REFUSES_US in said:
         return OutageError("later, or the key is refused")
     if status is None or status in GONE or APPLE_OTHER_KEY in said:

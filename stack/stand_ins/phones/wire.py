@@ -69,6 +69,10 @@ def read_twilio(request: Request, settings: Settings) -> Taken:
     return message, json_answer(201, {"sid": message.id, "status": "queued", "to": message.to, "body": message.text})
 
 
+MOST_CHARACTERS = 1024
+"""Of a WhatsApp template's body with its blanks filled."""
+
+
 def read_whatsapp(request: Request, settings: Settings) -> Taken:
     """`POST /v23.0/{number}/messages`."""
     if request.header(b"authorization") != f"Bearer {settings.whatsapp_access_token.get_secret_value()}":
@@ -84,6 +88,8 @@ def read_whatsapp(request: Request, settings: Settings) -> Taken:
         raise RefusedError(graph_error(100, "Invalid parameter"))
     if any("\n" in word or not word for word in words):
         raise RefusedError(graph_error(132018, "Template parameters must be one line and not empty"))
+    if sum(map(len, words)) > MOST_CHARACTERS:
+        raise RefusedError(graph_error(132005, "Translated text too long"))
     message = PhoneMessage(
         id=f"wamid.{new_id().replace('-', '')}",
         provider="whatsapp",

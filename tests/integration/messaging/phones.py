@@ -71,13 +71,19 @@ async def with_device(person: Person, kind: str, subscription: Any = None) -> tu
     return device_id, token
 
 
-async def communication_to(person: Person, *channels: Channel, category: Category = Category.REMINDER) -> Queued:
+async def communication_to(
+    person: Person,
+    *channels: Channel,
+    category: Category = Category.REMINDER,
+    title: str = "Continue learning",
+    body: str = "The next lesson waits.",
+) -> Queued:
     """Queue the same few words over these channels."""
     communication_id = new_id()
     await fetch(
         "INSERT INTO communications (id, user_id, key, request_hash, category, title, body, metadata)"
-        " VALUES ($1, $2, $1, '', $3, 'Continue learning', 'The next lesson waits.', '{}')",
-        *(communication_id, person.id, category.value),
+        " VALUES ($1, $2, $1, '', $3, $4, $5, '{}')",
+        *(communication_id, person.id, category.value, title, body),
     )
     return await queue_messages(
         person.id,

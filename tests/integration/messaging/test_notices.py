@@ -71,6 +71,18 @@ async def test_it_arrives_once_with_its_words(
     assert (row["status"], row["provider_message_id"]) == ("sent", f"{provider}:{taken['id']}")
 
 
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.WHATSAPP])
+async def test_the_longest_that_may_be_told_is_shortened_and_arrives(
+    channel: Channel, notices: Notices, phones: Phones, new_person: NewPerson
+) -> None:
+    person = await new_person()
+    number = await with_phone(person, channel)
+    rows = await communication_to(person, channel, title="T" * 120, body="ब" * 4000)
+    await send(notices, rows.notices[0])
+    [taken] = await phones.taken(number)
+    assert taken["text"].endswith("ब" * 399 + "…")
+
+
 @pytest.mark.parametrize("provider", CHANNELS)
 @pytest.mark.parametrize("fault", ["error_before", "error_after", "hang_after"])
 async def test_an_unknown_outcome_stays_unknown_and_is_never_sent_again(
