@@ -19,8 +19,8 @@ SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 RENEWED_BEFORE_SECONDS = 60
 GONE = ("UNREGISTERED", "SENDER_ID_MISMATCH")
-"""FCM's error codes (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode) of a token that is no more, and of
-one of another project; the second comes as 403, as the refused account does."""
+"""FCM's error codes (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode) of a token that is no more, and
+of one of another project; the second comes as 403, as the refused account does."""
 
 
 class ServiceAccount(msgspec.Struct, frozen=True):

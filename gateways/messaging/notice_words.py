@@ -11,8 +11,8 @@ from domain.messaging.notices import Notice, NoticeRow
 from gateways.messaging.wording import language_of, one_line
 
 LONGEST_BODY = 400
-"""Characters: a few SMS at most, far below what push services take, and with a title far below the 1,024 that Meta allows
-a WhatsApp template and what fills it."""
+"""Characters: a few SMS at most, far below what push services take, and with a title far below the 1,024 that Meta
+allows a WhatsApp template and what fills it."""
 
 
 class _Words(NamedTuple):

@@ -12,7 +12,7 @@ from gateways.messaging.channel import ADDRESS_GONE, CALL_SECONDS, REFUSED
 LIFE_SECONDS = 24 * 60 * 60
 """How long the push service keeps a message for a browser that sleeps."""
 GONE = (403, 404, 410)
-"""403: the subscription was made with another VAPID key (RFC 8292, section 4.2), so no message of ours ever reaches it."""
+"""403: the subscription was made with another VAPID key (RFC 8292, section 4.2), so no message of ours reaches it."""
 APPLE_REFUSES_US = "BadJwtToken"
 """Apple's 403 when our subject or our clock is wrong: nothing about the address."""
 APPLE_OTHER_KEY = "VapidPkHashMismatch"

@@ -7,8 +7,8 @@ import msgspec
 
 FAULTS = ("busy", "error_before", "error_after", "hang_before", "hang_after", "gone", "foreign", "refuse", "account")
 """busy: 429. error_before / error_after: 500, not kept / kept. hang_before / hang_after: the same, but no answer for a
-minute. gone: no such address. foreign: an address of another account (push only). refuse: this message is not acceptable.
-account: our account is refused."""
+minute. gone: no such address. foreign: an address of another account (push only). refuse: this message is not
+acceptable. account: our account is refused."""
 
 
 class PhoneMessage(msgspec.Struct, frozen=True, rename="camel"):
