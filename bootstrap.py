@@ -16,6 +16,7 @@ from activities.cleanup import Cleanup
 from activities.completions import Completions
 from activities.delivery import EventDelivery
 from activities.disputes import Disputes
+from activities.file_cleanup import FileCleanup
 from activities.messages import Messages
 from activities.notices import Notices
 from activities.purchases import Purchases
@@ -25,6 +26,7 @@ from db.engine import connect, disconnect
 from domain.billing.purchase import PurchasePolicy
 from domain.billing.seller import Seller
 from domain.errors import AcademyError
+from domain.file_tokens import FileTokens
 from domain.identity.email_links import LinkTokens
 from domain.identity.external_login import role_mapping
 from domain.identity.signing_keys import signing_keys
@@ -39,6 +41,8 @@ from gateways.oidc.tokens import Trust
 from gateways.payments.protocol import PaymentProvider
 from gateways.payments.razorpay import RazorpayPayments
 from gateways.payments.stripe import StripePayments
+from gateways.storage.objects import S3Account, open_storage
+from gateways.storage.protocol import Storage
 from gateways.temporal.client import temporal_client
 from gateways.temporal.codec import EncryptionCodec
 from gateways.temporal.setup import prepare_temporal
@@ -68,6 +72,9 @@ class Services:
     """SMS, WhatsApp and push, those that are set up."""
     login_issuer: LoginIssuer | None
     """The adopter's own login; `None` when there is none."""
+    storage: Storage
+    file_tokens: FileTokens
+    """Addresses of files for a storage that signs none itself."""
 
 
 async def connect_temporal(settings: Settings, codec: EncryptionCodec, *, lazy: bool) -> Client:
@@ -125,6 +132,18 @@ def payment_providers(settings: Settings) -> dict[str, StripePayments | Razorpay
     return {provider.name: provider for provider in (stripe, razorpay) if provider.name in settings.payment_providers}
 
 
+def storage_of(settings: Settings, tokens: FileTokens) -> Storage:
+    """Where the settings say that files lie: by default in a directory beside the other local data."""
+    account = S3Account(
+        endpoint=settings.storage_endpoint,
+        region=settings.storage_region,
+        access_key_id=settings.storage_access_key_id,
+        secret_access_key=settings.storage_secret_access_key.get_secret_value(),
+    )
+    url = settings.storage_url or (settings.data_dir.resolve() / "files").as_uri()
+    return open_storage(url, account, tokens, f"{settings.public_base_url.rstrip('/')}/api/v1/files")
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, *, for_worker: bool = False) -> AsyncIterator[Services]:
     """Open what API and worker need, and close it at the end.
@@ -146,6 +165,8 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
     email = SmtpSender(settings.smtp_url)
     tax_documents = TaxDocuments()
     login_issuer = login_issuer_of(settings)
+    file_tokens = FileTokens(signing_keys(settings.jwt_keys.get_secret_value()).values())
+    storage = storage_of(settings, file_tokens)
     http = httpx.AsyncClient(timeout=CALL_SECONDS)
     await connect(settings.database_url, settings.database_pool_size)
     try:
@@ -161,6 +182,8 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
             tax_documents=tax_documents,
             channels=open_channels(http, message_accounts(settings)),
             login_issuer=login_issuer,
+            storage=storage,
+            file_tokens=file_tokens,
         )
     finally:
         await disconnect()
@@ -227,6 +250,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         sweeps.relay,
         sweeps.reconcile,
         Cleanup().identity,
+        FileCleanup(services.storage).sweep,
     ]
 
 

@@ -32,7 +32,7 @@ PAYMENT_KEYS = {
 }
 """What each payment provider needs. In production one of which nothing is set is off, and one of them must be on."""
 
-REQUIRED_IN_PRODUCTION = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "PUBLIC_BASE_URL")
+REQUIRED_IN_PRODUCTION = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "PUBLIC_BASE_URL", "STORAGE_URL")
 """What the embedded stack supplies otherwise, and production must name."""
 
 
@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     smtp_url: str = ""
     mail_from: str = "Academy <no-reply@academy.example>"
 
+    storage_endpoint: str = ""
+    storage_region: str = "ap-south-1"
+    storage_access_key_id: str = ""
+    storage_secret_access_key: SecretStr = SecretStr("")
+    storage_url: str = ""
+    upload_max_megabytes: Annotated[int, Field(ge=1, le=1000)] = 25
+
     seller_name: str = "Ayurveda Academy Private Limited"
     seller_address: str = "12 Vaidya Marg, Kochi 682001"
     seller_state: str = "KL"
@@ -169,6 +176,21 @@ class Settings(BaseSettings):
     def _maps_to_roles_of_ours(cls, mapping: str) -> str:
         role_mapping(mapping)
         return mapping
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_a_storage(cls, url: str, info: ValidationInfo) -> str:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            if parts.netloc or len(parts.path) < 2:
+                raise ValueError("not file:///directory")
+        elif parts.scheme == "s3":
+            keys = info.data["storage_access_key_id"], info.data["storage_secret_access_key"].get_secret_value()
+            if not parts.netloc or not all(keys):
+                raise ValueError("needs a bucket, and both of its keys")
+        elif url:
+            raise ValueError("neither file:///directory nor s3://bucket")
+        return url
 
     @field_validator("default_currency")
     @classmethod

@@ -23,7 +23,7 @@ from workflows.message import MessageStory
 from workflows.notice import NoticeStory
 from workflows.purchase import PurchaseStory
 from workflows.refund import RefundStory
-from workflows.sweeps import EventRelay, IdentityCleanup, PaymentReconcile
+from workflows.sweeps import EventRelay, IdentityCleanup, PaymentReconcile, StorageCleanup
 
 log = structlog.get_logger("worker")
 
@@ -42,6 +42,7 @@ STORIES = {
         EventRelay,
         PaymentReconcile,
         IdentityCleanup,
+        StorageCleanup,
     ],
 }
 

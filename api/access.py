@@ -35,7 +35,11 @@ FIRST_SIGHT_REFUSALS = ("account_disabled", "login_not_linked", "login_subject_u
 
 
 def requires(
-    requirement: Requirement, *problems: str, cookie: str | None = None, rate: Rate | None = None
+    requirement: Requirement,
+    *problems: str,
+    cookie: str | None = None,
+    rate: Rate | None = None,
+    body_seconds: float | None = None,
 ) -> dict[str, Any]:
     """What a route asks of its caller, and the problem codes it may answer with: `@get("/", **requires(PUBLIC))`.
 
@@ -44,6 +48,7 @@ def requires(
     `cookie` names a cookie that may carry the access token instead of the `Authorization` header.
     `rate` is how often one user, or one address where no login is needed, may call this route; besides it, each counts
     against the general limits (`api.http.rates`).
+    `body_seconds` is how long the body may take, where it is larger than most (`api.http.bodies`).
     """
     codes = list(problems)
     if requirement is not PUBLIC:
@@ -53,7 +58,13 @@ def requires(
     if rate is not UNLIMITED:
         codes.append("too_many_requests")
     return {
-        "opt": {"permission": requirement, "token_cookie": cookie, "rate": rate, "problems": tuple(codes)},
+        "opt": {
+            "permission": requirement,
+            "token_cookie": cookie,
+            "rate": rate,
+            "problems": tuple(codes),
+            "body_seconds": body_seconds,
+        },
         "security": [] if requirement is PUBLIC else [{"accessToken": []}],
     }
 

@@ -2,6 +2,16 @@
 
 from litestar.types import ControllerRouterHandler
 
+from api.assignments.assignment import get_assignment, hand_in_submission, put_assignment
+from api.assignments.files import get_file, put_file
+from api.assignments.grading import (
+    claim_submission,
+    get_submission,
+    grade_submission,
+    list_submissions,
+    release_submission,
+)
+from api.assignments.uploads import confirm_upload, create_upload, get_upload_download
 from api.authoring.content import (
     add_module,
     change_module,
@@ -136,6 +146,19 @@ ROUTES: list[ControllerRouterHandler] = [
     delete_my_review,
     list_all_reviews,
     put_review_visibility,
+    put_assignment,
+    get_assignment,
+    create_upload,
+    confirm_upload,
+    get_upload_download,
+    put_file,
+    get_file,
+    hand_in_submission,
+    list_submissions,
+    get_submission,
+    claim_submission,
+    release_submission,
+    grade_submission,
     receive_stripe_event,
     receive_razorpay_event,
     receive_twilio_receipt,

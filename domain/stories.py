@@ -24,6 +24,7 @@ class Story(StrEnum):
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
     IDENTITY_CLEANUP = "IdentityCleanup"
+    STORAGE_CLEANUP = "StorageCleanup"
 
 
 CHECKOUT_UPDATE = "checkout"

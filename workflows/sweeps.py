@@ -7,6 +7,7 @@ from workflows.profiles import SWEEP, SWEEP_HEARTBEAT
 
 with workflow.unsafe.imports_passed_through():
     from activities.cleanup import Cleanup
+    from activities.file_cleanup import FileCleanup
     from activities.sweeps import SweepReport, Sweeps
 
 
@@ -51,6 +52,22 @@ class IdentityCleanup:
         """How many rows were deleted."""
         return await workflow.execute_activity_method(
             Cleanup.identity,
+            schedule_to_close_timeout=SWEEP.schedule_to_close,
+            start_to_close_timeout=SWEEP.start_to_close,
+            heartbeat_timeout=SWEEP_HEARTBEAT,
+            retry_policy=SWEEP.retry,
+        )
+
+
+@workflow.defn(name=Story.STORAGE_CLEANUP)
+class StorageCleanup:
+    """Every hour: uploads that nobody confirmed or handed in."""
+
+    @workflow.run
+    async def run(self) -> SweepReport:
+        """How many files were looked at and how many were forgotten."""
+        return await workflow.execute_activity_method(
+            FileCleanup.sweep,
             schedule_to_close_timeout=SWEEP.schedule_to_close,
             start_to_close_timeout=SWEEP.start_to_close,
             heartbeat_timeout=SWEEP_HEARTBEAT,

@@ -77,7 +77,7 @@ class BodyInTime:
             if is_whole:  # what comes now is the end of the connection, which may take as long as the answer
                 return await receive()
             now = monotonic()
-            ends_at = ends_at or now + self._all_seconds
+            ends_at = ends_at or now + self._seconds_of(scope)
             try:
                 async with asyncio.timeout(min(self._silence_seconds, ends_at - now)):
                     message = await receive()
@@ -89,6 +89,11 @@ class BodyInTime:
             return message
 
         await self._app(scope, receive_in_time, send)
+
+    def _seconds_of(self, scope: Scope) -> float:
+        """What the route says, which is known once somebody looks for the body (`api.access.requires`)."""
+        options = getattr(scope.get("route_handler"), "opt", {})
+        return float(options.get("body_seconds") or self._all_seconds)
 
 
 class DrainUnread:

@@ -152,6 +152,44 @@ PROBLEMS: dict[str, ProblemKind] = {
     "lesson_type_differs": ProblemKind(
         409, "This is not for a lesson of this type", "Read the lesson's `type`; it stays as it began."
     ),
+    # Assignments.
+    "assignment_not_ready": ProblemKind(
+        409, "There is no assignment here", "The lesson is no assignment, or nothing was asked in it yet."
+    ),
+    "too_many_files": ProblemKind(
+        409, "Too many files wait to be handed in", "Hand in those that are there; what is not used goes after a day."
+    ),
+    "upload_missing": ProblemKind(
+        409, "Nothing was uploaded", "Send the file to the upload's `url` first; after 15 minutes ask for a new one."
+    ),
+    "file_size_differs": ProblemKind(
+        422, "The file's size is not what was announced", "Ask for a new upload with the file's true size in bytes."
+    ),
+    "file_type_refused": ProblemKind(
+        422,
+        "The file is not of the announced type",
+        "Its content decides, not its name: ask for a new upload, of a type that the assignment takes.",
+    ),
+    "file_not_ready": ProblemKind(
+        422, "A file cannot be handed in", "Confirm its upload first; a file belongs to one submission of one lesson."
+    ),
+    "submission_graded": ProblemKind(
+        409, "This work is graded", "Another version can be handed in when the grader asks for one."
+    ),
+    "too_many_submissions": ProblemKind(
+        409, "Too many versions were handed in", "Ask the instructor to grade the last one."
+    ),
+    "submission_claimed": ProblemKind(
+        409, "Another grader has claimed this submission", "Take another one, or wait until `claimedUntil`."
+    ),
+    "submission_changed": ProblemKind(
+        409,
+        "The submission has changed since you read it",
+        "Read it again: somebody claimed or graded it, or a newer version came; then send its new `version`.",
+    ),
+    "submission_replaced": ProblemKind(
+        409, "A newer version of this work was handed in", "Grade the newest one, which is in the queue."
+    ),
     # Messages.
     "recipient_address_differs": ProblemKind(
         422,

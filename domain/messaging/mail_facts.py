@@ -104,4 +104,25 @@ class CommunicationFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Filled in when the mail is written; empty for transactional mail."""
 
 
-MailFacts = EnrollmentFacts | RefundFacts | DisputeLostFacts | LinkFacts | PasswordChangedFacts | CommunicationFacts
+class AssignmentGradedFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a learner is told whose assignment was graded; `score` of 100, `feedback` as the grader wrote it."""
+
+    course_title: str
+    course_slug: str
+    lesson_title: str
+    score: int
+    has_passed: bool
+    asks_again: bool
+    """The grader wants another version."""
+    feedback: str
+
+
+MailFacts = (
+    EnrollmentFacts
+    | RefundFacts
+    | DisputeLostFacts
+    | LinkFacts
+    | PasswordChangedFacts
+    | CommunicationFacts
+    | AssignmentGradedFacts
+)

@@ -36,6 +36,23 @@ DISPUTE_LOST = {
     ),
 }
 
+GRADED = {
+    "en": "Your assignment score: {score}/100",
+    "hi": "आपके असाइनमेंट का अंक: {score}/100",
+}
+NEXT_STEPS = {
+    "en": {
+        "passed": "“{lesson}” is completed. Read the feedback and go on.",
+        "again": "“{lesson}”: your instructor asks for another version. Read the feedback first.",
+        "failed": "“{lesson}” is not passed yet. Read the feedback.",
+    },
+    "hi": {
+        "passed": "“{lesson}” पूरा हो गया है। टिप्पणी पढ़ें और आगे बढ़ें।",
+        "again": "“{lesson}”: आपके शिक्षक एक और संस्करण चाहते हैं। पहले टिप्पणी पढ़ें।",
+        "failed": "“{lesson}” अभी उत्तीर्ण नहीं हुआ है। टिप्पणी पढ़ें।",
+    },
+}
+
 COURSE_WORDS = {"enrollment-confirmation": ENROLLMENT, "dispute-lost": DISPUTE_LOST}
 
 
@@ -54,6 +71,13 @@ def notice_of(row: NoticeRow, public_base_url: str) -> Notice:
         url = f"{public_base_url.rstrip('/')}/courses/{facts['course_slug']}"
         title, body = (words.format(course=course) for words in COURSE_WORDS[row.template][language])
         parameters = (one_line(row.name), course, url)
+    elif row.template == "assignment-graded":
+        lesson = one_line(str(facts["lesson"]))
+        step = "again" if facts["asks_again"] else "passed" if facts["has_passed"] else "failed"
+        url = f"{public_base_url.rstrip('/')}/courses/{facts['course_slug']}"
+        title = GRADED[language].format(score=facts["score"])
+        body = NEXT_STEPS[language][step].format(lesson=lesson)
+        parameters = (str(facts["score"]), lesson, url)
     else:
         title, body = one_line(str(facts["title"])), _shortened(one_line(str(facts["body"])))
         parameters = (title, body)

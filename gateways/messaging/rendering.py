@@ -16,6 +16,7 @@ from markupsafe import Markup
 from domain.billing.seller import Seller
 from domain.identity.email_links import LINK_LIFE, LinkPurpose
 from domain.messaging.mail_facts import (
+    AssignmentGradedFacts,
     CommunicationFacts,
     DisputeLostFacts,
     EnrollmentFacts,
@@ -84,15 +85,19 @@ def render(facts: MailFacts, reader: Reader, *, public_base_url: str, seller: Se
     words |= {
         "course": one_line(facts.course_title),
         "course_url": f"{base_url}/courses/{facts.course_slug}",
-        "order_id": facts.order_id,
     }
+    if isinstance(facts, AssignmentGradedFacts):
+        return _filled("assignment-graded", words | _graded_words(facts))
+    words["order_id"] = facts.order_id
     if isinstance(facts, EnrollmentFacts):
         words |= _enrollment_words(facts, reader, language)
         return _filled("enrollment-confirmation", words, *_syllabus(facts.modules, language))
     if isinstance(facts, DisputeLostFacts):
         lost = day(local_day(facts.lost_at, reader.time_zone), language)
-        return _filled("dispute-lost", words | {"amount": money(facts.amount, facts.currency), "lost": lost})
-    return _filled("refund-confirmation", words | _refund_words(facts, reader, language))
+        name, more = "dispute-lost", {"amount": money(facts.amount, facts.currency), "lost": lost}
+    else:
+        name, more = "refund-confirmation", _refund_words(facts, reader, language)
+    return _filled(name, words | more)
 
 
 def _link_words(facts: LinkFacts, base_url: str) -> dict[str, Any]:
@@ -112,6 +117,16 @@ def _password_changed_words(facts: PasswordChangedFacts, reader: Reader, base_ur
     return {
         "changed": moment(facts.changed_at, reader.time_zone, language_of(reader.locale)),
         "url": f"{base_url}/{RESET_REQUEST_PAGE}",
+    }
+
+
+def _graded_words(facts: AssignmentGradedFacts) -> dict[str, Any]:
+    return {
+        "lesson": one_line(facts.lesson_title),
+        "score": facts.score,
+        "has_passed": facts.has_passed,
+        "asks_again": facts.asks_again,
+        "feedback": facts.feedback,
     }
 
 

@@ -26,6 +26,7 @@ SCHEDULES = {
     "event-relay": (Story.EVENT_RELAY, timedelta(seconds=30)),
     "payment-reconcile": (Story.PAYMENT_RECONCILE, timedelta(minutes=10)),
     "identity-cleanup": (Story.IDENTITY_CLEANUP, timedelta(days=1)),
+    "storage-cleanup": (Story.STORAGE_CLEANUP, timedelta(hours=1)),
 }
 """Schedule id → what it starts, and how often."""
 

@@ -23,6 +23,7 @@ from stack.process import PROJECT
 PRODUCTION = {
     "app_env": "production",
     **dict.fromkeys((name.lower() for name in (*REQUIRED_IN_PRODUCTION, *DEVELOPMENT_SECRETS)), "our-own"),
+    "storage_url": "file:///srv/files",
 }
 
 

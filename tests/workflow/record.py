@@ -248,6 +248,7 @@ class Recorder:
             (Story.EVENT_RELAY, "event-relay"),
             (Story.PAYMENT_RECONCILE, "payment-reconcile"),
             (Story.IDENTITY_CLEANUP, "identity-cleanup"),
+            (Story.STORAGE_CLEANUP, "storage-cleanup"),
         ):
             client = self.open.services.temporal
             await self.keep(name, await client.start_workflow(story, id=name, task_queue=TaskQueue.CORE))

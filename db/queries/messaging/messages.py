@@ -6,6 +6,7 @@ import msgspec
 
 from db.sql import fetch, fetch_one
 from domain.messaging.mail_facts import (
+    AssignmentGradedFacts,
     CommunicationFacts,
     DisputeLostFacts,
     EnrollmentFacts,
@@ -38,7 +39,7 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
     """It is marketing, and nobody has shown that the address is theirs (any more)."""
 
 
-TOLD_ALONE = ("email-verification", "password-reset", "password-changed")
+TOLD_ALONE = ("email-verification", "password-reset", "password-changed", "assignment-graded")
 """Templates of messages with a story of their own."""
 
 
@@ -104,6 +105,7 @@ _FACTS: dict[str, type[MailFacts]] = {
     "password-reset": LinkFacts,
     "password-changed": PasswordChangedFacts,
     "communication": CommunicationFacts,
+    "assignment-graded": AssignmentGradedFacts,
 }
 
 _ENROLLMENT = """
@@ -150,6 +152,14 @@ SELECT json_build_object('link_id', l.id, 'purpose', l.purpose, 'expires_at', l.
 FROM email_links l WHERE l.id = m.params ->> 'linkId' AND l.user_id = m.user_id
 """
 
+_ASSIGNMENT_GRADED = """
+SELECT json_build_object('course_title', c.title, 'course_slug', c.slug, 'lesson_title', l.title, 'score', g.score,
+                         'has_passed', g.has_passed, 'asks_again', g.asks_again, 'feedback', g.feedback)
+FROM assignment_gradings g JOIN assignment_submissions s ON s.id = g.submission_id
+JOIN course_lessons l ON l.id = s.lesson_id JOIN course_enrollments e ON e.id = s.enrollment_id
+JOIN courses c ON c.id = e."courseId" WHERE g.id = m.params ->> 'gradingId' AND e."userId" = m.user_id
+"""
+
 _MESSAGE = f"""
 SELECT m.id, m.template, m.status, m.created_at, u.email, u.disabled_at IS NOT NULL AS is_disabled,
        u.name, u.locale, u.time_zone,
@@ -158,6 +168,7 @@ SELECT m.id, m.template, m.status, m.created_at, u.email, u.disabled_at IS NOT N
                        WHEN 'dispute-lost' THEN ({_DISPUTE_LOST})
                        WHEN 'email-verification' THEN ({_LINK})
                        WHEN 'password-reset' THEN ({_LINK})
+                       WHEN 'assignment-graded' THEN ({_ASSIGNMENT_GRADED})
                        WHEN 'password-changed' THEN json_build_object('changed_at', m.created_at)
                        WHEN 'communication' THEN (
                          SELECT json_build_object('title', s.title, 'body', s.body) FROM communications s

@@ -25,6 +25,12 @@ SELECT m.id, m.status, m.channel, m.category, m.template, u.disabled_at IS NOT N
          WHEN 'dispute-lost' THEN (
            SELECT json_build_object('course', c.title, 'course_slug', c.slug) FROM courses c
            WHERE c.id = m.params ->> 'courseId')
+         WHEN 'assignment-graded' THEN (
+           SELECT json_build_object('course_slug', c.slug, 'lesson', l.title, 'score', g.score::text,
+                                    'has_passed', g.has_passed, 'asks_again', g.asks_again)
+           FROM assignment_gradings g JOIN assignment_submissions s ON s.id = g.submission_id
+           JOIN course_lessons l ON l.id = s.lesson_id JOIN course_enrollments e ON e.id = s.enrollment_id
+           JOIN courses c ON c.id = e."courseId" WHERE g.id = m.params ->> 'gradingId' AND e."userId" = m.user_id)
          WHEN 'communication' THEN (
            SELECT json_build_object('title', s.title, 'body', s.body)
            FROM communications s WHERE s.id = m.params ->> 'communicationId')

@@ -21,6 +21,7 @@ ANYBODY = None
 """Also without a login, or with one that is refused elsewhere."""
 EVERY_ROLE = frozenset(Role)
 OPERATORS = frozenset({Role.SUPER_ADMIN})
+TEACHERS = frozenset({Role.SUPER_ADMIN, Role.CONTENT_ADMIN, Role.INSTRUCTOR})
 PUBLISHERS = frozenset({Role.SUPER_ADMIN, Role.CONTENT_ADMIN})
 AUTHORS = PUBLISHERS | {Role.INSTRUCTOR}
 
@@ -107,6 +108,19 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("DELETE", "/api/v1/courses/{course_id:str}/reviews/mine"): EVERY_ROLE,
     ("GET", "/api/v1/reviews"): PUBLISHERS,
     ("PUT", "/api/v1/reviews/{review_id:str}/visibility"): PUBLISHERS,
+    ("PUT", "/api/v1/lessons/{lesson_id:str}/assignment"): TEACHERS,
+    ("GET", "/api/v1/lessons/{lesson_id:str}/assignment"): EVERY_ROLE,
+    ("POST", "/api/v1/lessons/{lesson_id:str}/uploads"): EVERY_ROLE,
+    ("POST", "/api/v1/uploads/{upload_id:str}/confirmation"): EVERY_ROLE,
+    ("GET", "/api/v1/uploads/{upload_id:str}/download"): EVERY_ROLE,
+    ("PUT", "/api/v1/files/{token:str}"): ANYBODY,
+    ("GET", "/api/v1/files/{token:str}"): ANYBODY,
+    ("POST", "/api/v1/lessons/{lesson_id:str}/submissions"): EVERY_ROLE,
+    ("GET", "/api/v1/submissions"): TEACHERS,
+    ("GET", "/api/v1/submissions/{submission_id:str}"): TEACHERS,
+    ("POST", "/api/v1/submissions/{submission_id:str}/claim"): TEACHERS,
+    ("DELETE", "/api/v1/submissions/{submission_id:str}/claim"): TEACHERS,
+    ("POST", "/api/v1/submissions/{submission_id:str}/gradings"): TEACHERS,
     ("POST", "/api/v1/webhooks/stripe"): ANYBODY,
     ("POST", "/api/v1/webhooks/razorpay"): ANYBODY,
     ("POST", "/api/v1/webhooks/twilio"): ANYBODY,

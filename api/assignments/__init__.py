@@ -1,0 +1,1 @@
+"""Assignments: what is asked, files, what learners hand in, and grading."""

@@ -1,0 +1,1 @@
+"""Files: on a local directory, or on S3."""
