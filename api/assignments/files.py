@@ -1,13 +1,11 @@
 """What presigned addresses are on S3, for a storage that signs none: a local directory."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import Request, get, put
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import PathParameter
 from litestar.response import Stream
 from litestar.status_codes import HTTP_204_NO_CONTENT
@@ -25,26 +23,16 @@ BYTES = "application/octet-stream"
 Token = Annotated[str, PathParameter(max_length=LONGEST_TOKEN)]
 
 
-@dataclass
-class TakesBytes(Operation):
-    """Describes a body that the handler reads itself."""
-
-    def __post_init__(self) -> None:
-        schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        self.request_body = RequestBody(content={BYTES: OpenAPIMediaType(schema=schema)}, required=True)
-
-
 @put(
     PATH,
     operation_id="putFile",
     tags=["Files"],
     status_code=HTTP_204_NO_CONTENT,
-    operation_class=TakesBytes,
     request_max_body_size=None,
     **requires(PUBLIC, "not_found", *OF_A_BODY, body_seconds=UPLOAD_SECONDS),
 )
 async def put_file(token: Token, request: Request[Any, Any, Any], services: NamedDependency[Services]) -> None:
-    """Upload to an address that the API gave out. 404 once it is over."""
+    """Upload to an address that the API gave out: the body is the file, of any media type. 404 once it is over."""
     grant = _grant(services, token, "PUT")
     await services.storage.write(grant.key, _limited(request, grant.most_bytes))
 

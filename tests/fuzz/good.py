@@ -21,6 +21,7 @@ from domain.identity.signing_keys import signing_keys
 from domain.messaging.telling import Category
 from domain.messaging.unsubscribe import UnsubscribeTokens
 from gateways.messaging.signatures import twilio_signature, whatsapp_signature
+from tests.fuzz.good_assignments import ASSIGNMENTS, assignment_parts
 from tests.fuzz.good_authoring import AUTHORING, authoring_parts
 from tests.fuzz.world import PURCHASE, Caller, World
 from tests.integration.billing.stripe_events import signed_event
@@ -59,6 +60,9 @@ async def good_parts(operation_id: str, world: World, caller: Caller, rng: rando
     """The good request; one without anything where nothing is needed."""
     if operation_id in AUTHORING:
         path, body = await authoring_parts(operation_id, world, caller)
+        return Parts(path, body=NOTHING if body is None else body)
+    if operation_id in ASSIGNMENTS:
+        path, body = await assignment_parts(operation_id, world, caller)
         return Parts(path, body=NOTHING if body is None else body)
     make = GOOD.get(operation_id)
     return await make(world, caller, rng) if make else Parts()
