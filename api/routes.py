@@ -27,6 +27,15 @@ from api.authoring.courses import (
     list_authored_courses,
 )
 from api.authoring.lessons import add_lesson, change_lesson, get_authored_lesson, remove_lesson
+from api.authoring.programmes import (
+    change_programme,
+    create_programme,
+    delete_programme,
+    get_authored_programme,
+    list_authored_programmes,
+    publish_programme,
+    withdraw_programme,
+)
 from api.authoring.sessions import add_live_session, change_live_session, remove_live_session
 from api.authoring.states import (
     archive_course,
@@ -50,7 +59,9 @@ from api.learning.lessons import (
     put_my_notes,
     remove_bookmark,
 )
+from api.learning.live_sessions import list_live_sessions
 from api.learning.outlines import get_my_outline
+from api.learning.programmes import list_my_programmes
 from api.messages.communications import send_communication
 from api.messages.preferences import (
     get_preferences,
@@ -112,6 +123,15 @@ ROUTES: list[ControllerRouterHandler] = [
     add_live_session,
     change_live_session,
     remove_live_session,
+    list_authored_programmes,
+    create_programme,
+    get_authored_programme,
+    change_programme,
+    publish_programme,
+    withdraw_programme,
+    delete_programme,
+    list_live_sessions,
+    list_my_programmes,
     create_purchase,
     get_purchase,
     get_invoice_pdf,

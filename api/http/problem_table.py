@@ -190,6 +190,12 @@ PROBLEMS: dict[str, ProblemKind] = {
     "submission_replaced": ProblemKind(
         409, "A newer version of this work was handed in", "Grade the newest one, which is in the queue."
     ),
+    "programme_incomplete": ProblemKind(
+        409, "The programme would lack something", "It has at least two courses, and all are published when it is."
+    ),
+    "programme_in_use": ProblemKind(
+        409, "The programme cannot be deleted", "It is published, or somebody has completed it: withdraw it instead."
+    ),
     # Messages.
     "recipient_address_differs": ProblemKind(
         422,

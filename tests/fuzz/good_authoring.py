@@ -6,7 +6,7 @@ from typing import Any
 from db.sql import fetch
 from domain.identifiers import new_id
 from tests.fuzz.world import Caller, World
-from tests.integration.catalog.catalog_rows import add_course, add_module
+from tests.integration.catalog.catalog_rows import add_course, add_module, add_programme
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Written:
     module_id: str
     lesson_ids: list[str]
     session_id: str
+    programme_id: str
 
     @property
     def path(self) -> dict[str, str]:
@@ -26,6 +27,7 @@ class Written:
             "module_id": self.module_id,
             "lesson_id": self.lesson_ids[0],
             "session_id": self.session_id,
+            "programme_id": self.programme_id,
         }
 
 
@@ -50,11 +52,13 @@ async def written(world: World, caller: Caller, state: str) -> Written:
             " VALUES ($1, $2, $3, 'L', now())",
             *(session_id if order == 0 else new_id(), course_id, lesson_id),
         )
-    return Written(course_id, module_id, lesson_ids, session_id)
+    programme_id = await add_programme(world.owner(caller).id, *[await add_course("herbology") for _ in range(2)])
+    return Written(course_id, module_id, lesson_ids, session_id, programme_id)
 
 
 STATES = {"returnCourse": "in_review", "publishCourse": "in_review", "archiveCourse": "published"} | {
-    "restoreCourse": "archived"
+    **dict.fromkeys(("publishProgramme", "listLiveSessions"), "published"),
+    "restoreCourse": "archived",
 }
 LESSON = {"title": "पाठ", "description": "d", "resourceUrls": ["https://v.example/a.pdf"], "opensAfterDays": 3}
 COURSE = {"title": "T", "category": "yoga", "level": "beginner", "price": "100.00", "tags": ["t"]}
@@ -74,6 +78,8 @@ def bodies_of(course: Written) -> dict[str, Any]:
         "putPrerequisites": {"lessonIds": course.lesson_ids[1:]},
         "addLiveSession": {"startsAt": "2030-01-01T12:00:00Z", "joinUrl": "https://meet.example/x"},
         "changeLiveSession": {"duration": 60},
+        "createProgramme": {"title": "P", "slug": f"p-{new_id()}", "courseIds": [course.course_id]},
+        "changeProgramme": {"description": "d", "courseIds": [course.course_id]},
     }
 
 
@@ -82,7 +88,9 @@ AUTHORING = (
     *("submitCourse", "returnCourse", "publishCourse", "archiveCourse", "restoreCourse"),
     *("addModule", "changeModule", "removeModule", "orderCourse"),
     *("addLesson", "getAuthoredLesson", "changeLesson", "removeLesson", "putPrerequisites"),
-    *("addLiveSession", "changeLiveSession", "removeLiveSession"),
+    *("addLiveSession", "changeLiveSession", "removeLiveSession", "listLiveSessions"),
+    *("createProgramme", "getAuthoredProgramme", "changeProgramme", "deleteProgramme"),
+    *("publishProgramme", "withdrawProgramme"),
 )
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import random
 import traceback
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpx
 
 from tests.fuzz.good import Parts, good_parts
+from tests.fuzz.good_authoring import AUTHORING, authoring_parts
 from tests.fuzz.spoiling import Kind, content_of, headers_of, parts_of, query_of, spoiled
 from tests.fuzz.verdicts import AnyCase, Verdicts, operation_id
 from tests.fuzz.world import Caller, World
@@ -32,10 +34,17 @@ class Sender:
             # Everybody sends the same generated case, spoiled in another way: eight tries instead of one.
             rng = random.Random(f"{salt}:{caller.name}")
             sound = await good_parts(operation_id(case), self._world, caller, rng)
-            parts = spoiled(kind, parts_of(case), lambda name: self._world.any_of(name, rng), sound, rng)  # noqa: B023
+            parts = spoiled(kind, parts_of(case), await self._known(operation_id(case), rng), sound, rng)
             await self._send(case, kind, caller, parts)
             if operation_id(case) in ENDS_SESSIONS:
                 await self._world.start_anew(caller)
+
+    async def _known(self, operation: str, rng: random.Random) -> Callable[[str], str]:
+        """Ids that exist, one's own or another's. Editors may change any course: they get some that nobody needs."""
+        if operation not in AUTHORING:
+            return lambda name: self._world.any_of(name, rng)
+        path, _ = await authoring_parts(operation, self._world, rng.choice(self._world.callers))
+        return lambda name: path.get(name) or self._world.any_of(name, rng)
 
     async def _send(self, case: AnyCase, kind: Kind, caller: Caller, parts: Parts) -> None:
         headers = headers_of(parts)

@@ -11,6 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from db.queries.audit import Audit, record_audits
+from db.queries.learning.programmes import complete_programmes, queue_for_programmes
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
 from domain.identifiers import new_id
@@ -117,17 +118,18 @@ async def recount_course(course_id: str) -> Sequence[str]:
 
 
 async def mark_completed(enrollment_id: str) -> None:
-    """The story's step: the enrollment is `completed`, once. One whose access ended meanwhile stays cancelled, and its
-    completion stands all the same: it was earned."""
+    """The story's step: the enrollment is `completed`, once, and so are the programmes of which it was the last course.
+    One whose access ended meanwhile stays cancelled, and its completion stands all the same: it was earned."""
 
     async def work() -> None:
+        user_id = await queue_for_programmes(enrollment_id)
         await lock_enrollment(enrollment_id)
         marked = await fetch(
             "UPDATE course_completions SET marked_at = now() WHERE enrollment_id = $1 AND marked_at IS NULL"
             " RETURNING enrollment_id",
             enrollment_id,
         )
-        if not marked:
+        if not marked or user_id is None:
             return
         await fetch(
             "UPDATE course_enrollments SET status = 'completed', \"completionPercentage\" = 100"
@@ -135,6 +137,7 @@ async def mark_completed(enrollment_id: str) -> None:
             enrollment_id,
         )
         await record_audits([Audit("course.completed", "enrollment", enrollment_id)])
+        await complete_programmes(user_id)
 
     await in_transaction(work)
 

@@ -53,6 +53,21 @@ async def add_lesson(module_id: str, order: int, *, preview: bool = False) -> st
     return lesson_id
 
 
+async def add_programme(author_id: str, *course_ids: str) -> str:
+    """A draft of a certificate programme of these courses; its id."""
+    programme_id = new_id()
+    await fetch(
+        "INSERT INTO programmes (id, slug, title, author_id) VALUES ($1, $1, 'A programme', $2)",
+        *(programme_id, author_id),
+    )
+    for position, course_id in enumerate(course_ids, start=1):
+        await fetch(
+            "INSERT INTO programme_courses (id, programme_id, course_id, position) VALUES ($1, $2, $3, $4)",
+            *(new_id(), programme_id, course_id, position),
+        )
+    return programme_id
+
+
 async def add_clinic(*member_ids: str) -> str:
     """A clinic with these members; its id."""
     clinic_id = new_id()
