@@ -14,7 +14,7 @@ from bootstrap import Services
 from stack.embedded import EmbeddedStack
 from tests.integration.conftest import NewPerson, new_person, services
 from tests.workflow.conftest import Academy, worker_temporal
-from tests.workflow.test_random_orders import HASTY, OPEN, World
+from tests.workflow.random_orders.world import HASTY, OPEN, World
 
 __all__ = ["new_person", "services", "worker_temporal"]
 
