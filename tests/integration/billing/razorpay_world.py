@@ -4,12 +4,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+import pytest_asyncio
+
 from domain.billing.payments import ProviderPayment
 from domain.identifiers import charge_key, new_id
 from gateways.payments.razorpay import RazorpayPayments
 from gateways.payments.signatures import verify_razorpay
 from stack.stand_ins.razorpay.events import DEFAULT_EVENTS
-from tests.integration.stand_ins import KEY_ID, SECRET_KEY, WEBHOOK_SECRET, Controls, Listener, StandIn, new_payment
+from tests.integration.stand_ins import (
+    KEY_ID,
+    SECRET_KEY,
+    WEBHOOK_SECRET,
+    Controls,
+    Listener,
+    StandIn,
+    new_payment,
+    new_ports,
+)
 
 
 class RazorpayWorld:
@@ -56,3 +68,17 @@ class RazorpayWorld:
         charge = await self.opened()
         await self.controls.post(f"pay/{charge.payment_id}")
         return await self.razorpay.read_payment(charge.payment_id)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RazorpayWorld]:
+    world = RazorpayWorld(tmp_path_factory.mktemp("razorpay"), *new_ports(2))
+    async with world.running():
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(started: RazorpayWorld) -> AsyncIterator[RazorpayWorld]:
+    started.listener.reset()
+    yield started
+    await started.controls.well_behaved()
