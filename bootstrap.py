@@ -20,6 +20,7 @@ from activities.file_cleanup import FileCleanup
 from activities.messages import Messages
 from activities.notices import Notices
 from activities.purchases import Purchases
+from activities.quizzes import Quizzes
 from activities.refunds import Refunds
 from activities.sweeps import Sweeps
 from db.engine import connect, disconnect
@@ -219,6 +220,7 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         seller=seller,
     )
     notices = Notices(services.channels, public_base_url=settings.public_base_url)
+    quizzes = Quizzes(services.stories)
     sweeps = Sweeps(
         services.providers,
         services.delivery,
@@ -247,6 +249,8 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
         notices.send_now,
         notices.send,
         Completions().mark,
+        quizzes.hand_in,
+        quizzes.regrade,
         sweeps.relay,
         sweeps.reconcile,
         Cleanup().identity,

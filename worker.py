@@ -22,6 +22,7 @@ from workflows.late_payment import LatePaymentStory
 from workflows.message import MessageStory
 from workflows.notice import NoticeStory
 from workflows.purchase import PurchaseStory
+from workflows.quizzes import QuizAttemptStory, QuizRegradeStory
 from workflows.refund import RefundStory
 from workflows.sweeps import EventRelay, IdentityCleanup, PaymentReconcile, StorageCleanup
 
@@ -39,6 +40,8 @@ STORIES = {
         MessageStory,
         NoticeStory,
         CompletionStory,
+        QuizAttemptStory,
+        QuizRegradeStory,
         EventRelay,
         PaymentReconcile,
         IdentityCleanup,

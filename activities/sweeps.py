@@ -14,6 +14,8 @@ from db.queries.billing.provider_events import commit_event, facts_about, undeli
 from db.queries.billing.purchases import orders_without_story
 from db.queries.billing.refunds import refunds_without_submission
 from db.queries.learning.completion import complete_lesson, completions_without_story
+from db.queries.learning.quiz_attempts import attempts_overdue
+from db.queries.learning.quiz_regrading import voids_without_story
 from db.queries.learning.watching import watched_and_not_completed
 from db.queries.messaging.messages import messages_without_story
 from db.queries.messaging.notices import notices_without_story
@@ -99,7 +101,8 @@ class Sweeps:
         for enrollment_id in completions:
             await self._stories.tell_completion(enrollment_id)
             activity.heartbeat()
-        count = len(events) + len(orders) + len(refunds) + len(messages) + len(notices) + len(completions)
+        quizzes = await self._tell_quizzes()
+        count = quizzes + len(events) + len(orders) + len(refunds) + len(messages) + len(notices) + len(completions)
         return SweepReport(seen=count, started=count)
 
     async def _complete_watched(self) -> None:
@@ -108,6 +111,18 @@ class Sweeps:
             with suppress(LookupError):  # the lesson was taken away meanwhile
                 await in_transaction(partial(complete_lesson, enrollment_id, lesson_id, percentage=0))
             activity.heartbeat()
+
+    async def _tell_quizzes(self) -> int:
+        """Deadlines whose story never began, and regradings that never began; how many."""
+        attempts = await attempts_overdue(NEVER_STARTED_FOR, BATCH)
+        for attempt_id in attempts:
+            await self._stories.tell_quiz_attempt(attempt_id)
+            activity.heartbeat()
+        voids = await voids_without_story(NEVER_STARTED_FOR, BATCH)
+        for void_id in voids:
+            await self._stories.tell_quiz_regrade(void_id)
+            activity.heartbeat()
+        return len(attempts) + len(voids)
 
     @activity.defn(name="reconcile_payments")
     async def reconcile(self) -> SweepReport:

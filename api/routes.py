@@ -36,6 +36,13 @@ from api.authoring.programmes import (
     publish_programme,
     withdraw_programme,
 )
+from api.authoring.quizzes import (
+    get_lesson_quiz,
+    get_quiz_version,
+    put_allowance,
+    put_lesson_quiz,
+    void_quiz_question,
+)
 from api.authoring.sessions import add_live_session, change_live_session, remove_live_session
 from api.authoring.states import (
     archive_course,
@@ -62,6 +69,13 @@ from api.learning.lessons import (
 from api.learning.live_sessions import list_live_sessions
 from api.learning.outlines import get_my_outline
 from api.learning.programmes import list_my_programmes
+from api.learning.quizzes import (
+    get_quiz,
+    get_quiz_attempt,
+    save_quiz_answers,
+    start_quiz_attempt,
+    submit_quiz_attempt,
+)
 from api.messages.communications import send_communication
 from api.messages.preferences import (
     get_preferences,
@@ -152,6 +166,16 @@ ROUTES: list[ControllerRouterHandler] = [
     put_my_notes,
     put_bookmark,
     remove_bookmark,
+    put_lesson_quiz,
+    get_lesson_quiz,
+    get_quiz_version,
+    void_quiz_question,
+    put_allowance,
+    get_quiz,
+    start_quiz_attempt,
+    get_quiz_attempt,
+    save_quiz_answers,
+    submit_quiz_attempt,
     get_preferences,
     put_preferences,
     list_my_devices,

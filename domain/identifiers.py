@@ -52,6 +52,16 @@ def completion_workflow_id(enrollment_id: str) -> str:
     return f"completion/{enrollment_id}"
 
 
+def quiz_attempt_workflow_id(attempt_id: str) -> str:
+    """`quiz-attempt/{attemptId}`: hands in what is there at the deadline."""
+    return f"quiz-attempt/{attempt_id}"
+
+
+def quiz_regrade_workflow_id(void_id: str) -> str:
+    """`quiz-regrade/{voidId}`: grades attempts again after a question was voided."""
+    return f"quiz-regrade/{void_id}"
+
+
 def charge_key(order_id: str, attempt: int) -> str:
     """Idempotency key of the one charge of an order; a later attempt looks for the charge first (design rule 2)."""
     return f"order:{order_id}:charge:{attempt}"

@@ -21,6 +21,8 @@ class Story(StrEnum):
     DISPUTE = "Dispute"
     NOTICE = "Notice"
     COMPLETION = "Completion"
+    QUIZ_ATTEMPT = "QuizAttempt"
+    QUIZ_REGRADE = "QuizRegrade"
     EVENT_RELAY = "EventRelay"
     PAYMENT_RECONCILE = "PaymentReconcile"
     IDENTITY_CLEANUP = "IdentityCleanup"

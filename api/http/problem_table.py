@@ -196,6 +196,19 @@ PROBLEMS: dict[str, ProblemKind] = {
     "programme_in_use": ProblemKind(
         409, "The programme cannot be deleted", "It is published, or somebody has completed it: withdraw it instead."
     ),
+    # Quizzes.
+    "quiz_not_ready": ProblemKind(409, "There is no quiz here", "The lesson is no quiz, or has no questions yet."),
+    "attempts_used": ProblemKind(409, "No attempt is left", "Ask the instructor for another one."),
+    "quiz_cool_down": ProblemKind(
+        409, "It is too early for another attempt", "Wait until the quiz's `nextAttemptAt`, then start again."
+    ),
+    "attempt_over": ProblemKind(
+        409, "The attempt's time is over", "What was saved before the deadline counts: look at the attempt."
+    ),
+    "attempt_submitted": ProblemKind(409, "The attempt is handed in", "Nothing can be changed any more: look at it."),
+    "answers_outdated": ProblemKind(
+        409, "Newer answers are saved", "Read the attempt, then save with a larger `sequence`."
+    ),
     # Messages.
     "recipient_address_differs": ProblemKind(
         422,

@@ -29,6 +29,7 @@ from db.tables.messaging import Communication, Device, MessagePreference, Messag
 from db.tables.operations import AuditEvent, OutgoingMessage, ProviderEvent
 from db.tables.programmes import Programme, ProgrammeCompletion, ProgrammeCourse
 from db.tables.progress import CourseCompletion, CourseState, LessonPrerequisite, LessonRule, LessonWatch
+from db.tables.quizzes import QuizAllowance, QuizAttempt, QuizRule, QuizVersion, QuizVoid
 from db.tables.sales import (
     IdempotencyKey,
     Invoice,
@@ -73,6 +74,11 @@ TABLES: list[type[Table]] = [
     Programme,
     ProgrammeCourse,
     ProgrammeCompletion,
+    QuizRule,
+    QuizVersion,
+    QuizVoid,
+    QuizAttempt,
+    QuizAllowance,
     CourseCertificate,
     CourseSubscription,
     InstructorEarning,

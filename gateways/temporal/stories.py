@@ -32,8 +32,11 @@ from domain.identifiers import (
     message_workflow_id,
     notice_workflow_id,
     purchase_workflow_id,
+    quiz_attempt_workflow_id,
+    quiz_regrade_workflow_id,
     refund_workflow_id,
 )
+from domain.learning.quizzes import RegradeInput
 from domain.stories import (
     CHECKOUT_UPDATE,
     DISPUTE_SIGNAL,
@@ -214,6 +217,32 @@ class Stories:
             search_attributes=completion_attributes(),
         )
 
+    async def tell_quiz_attempt(self, attempt_id: str) -> None:
+        """Start the story of a committed attempt with a deadline; one that runs or has ended stays as it is."""
+        await self._start(
+            Story.QUIZ_ATTEMPT,
+            attempt_id,
+            id=quiz_attempt_workflow_id(attempt_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=UNLESS_COMPLETED,
+            static_summary="Deadline of a quiz",
+            search_attributes=_attributes("quiz-attempt", "open"),
+        )
+
+    async def tell_quiz_regrade(self, void_id: str) -> None:
+        """Start the regrading after a committed void; one that runs or has ended stays as it is."""
+        await self._start(
+            Story.QUIZ_REGRADE,
+            RegradeInput(void_id),
+            id=quiz_regrade_workflow_id(void_id),
+            task_queue=TaskQueue.CORE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=UNLESS_COMPLETED,
+            static_summary="Regrading after a voided question",
+            search_attributes=_attributes("quiz-regrade", "voided"),
+        )
+
     async def _start(self, story: Story, argument: Any, *, may_have_ended: bool = True, **options: Any) -> None:
         bind_contextvars(workflow_id=options["id"])
         try:
@@ -252,6 +281,11 @@ def notice_attributes() -> TypedSearchAttributes:
 def completion_attributes() -> TypedSearchAttributes:
     """Of a completion's story: its id names the enrollment, and the enrollment's row names the rest."""
     return TypedSearchAttributes([SearchAttributePair(_PROCESS, "completion"), SearchAttributePair(_STATE, "reached")])
+
+
+def _attributes(process: str, state: str) -> TypedSearchAttributes:
+    """Of a story whose id names a row, which knows the rest."""
+    return TypedSearchAttributes([SearchAttributePair(_PROCESS, process), SearchAttributePair(_STATE, state)])
 
 
 def _order_attributes(process: str, state: str, order: OrderRef) -> TypedSearchAttributes:

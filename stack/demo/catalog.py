@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
 from db.sql import as_json, fetch, fetch_one
+from domain.learning.questions import QuizContent
 from stack.demo.content import Course, Lesson, Module
 from stack.demo.ids import demo_id
 
@@ -78,7 +77,12 @@ async def _load_lesson(name: str, module_id: str, order: int, lesson: Lesson, cr
         await fetch(
             'INSERT INTO course_quizzes (id, "lessonId", title, questions, "createdAt", "updatedAt")'
             " VALUES ($1, $2, $3, $4, $5, $5)",
-            *(quiz_id, lesson_id, lesson.title, as_json(msgspec.to_builtins(lesson.questions)), created_at),
+            *(quiz_id, lesson_id, lesson.title, as_json(lesson.questions), created_at),
+        )
+        await fetch(
+            "INSERT INTO quiz_versions (id, quiz_id, number, content, created_at) VALUES ($1, $2, 1, $3, $4)",
+            *(demo_id("quiz-version", f"{name}/1"), quiz_id, as_json(QuizContent(questions=lesson.questions))),
+            created_at.replace(tzinfo=UTC),
         )
 
 

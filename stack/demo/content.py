@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from domain.identity.roles import Role
+from domain.learning.questions import Question
 
 HERE = Path(__file__).parent
 
@@ -46,14 +47,6 @@ class Company(_Table, frozen=True, kw_only=True):
     name: str
     state: str
     seats: int
-
-
-class Question(_Table, frozen=True, kw_only=True):
-    """A question of a quiz; `answer` is the index of the right option."""
-
-    question: str
-    options: list[str]
-    answer: int
 
 
 class Lesson(_Table, frozen=True, kw_only=True):
