@@ -52,6 +52,7 @@ from tests.integration.learning.learners import complete, course_of, enroll
 from tests.integration.messaging.phones import communication_to, quiet_for_seconds, with_device, with_phone
 from tests.workflow.commands import COMMANDS_FILE, all_commands
 from tests.workflow.conftest import Academy, Bought, eventually, one, running
+from tests.workflow.record_quizzes import record_quizzes
 from worker import workflow_runner
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -271,6 +272,10 @@ class Recorder:
         handle = self.open.services.temporal.get_workflow_handle(completion_workflow_id(learner))
         await self.keep("completion", handle)
 
+    async def quizzes(self) -> None:
+        """Deadlines, and a voided question."""
+        await record_quizzes(self.open, self.keep, somebody)
+
     async def notices(self) -> None:
         """A purchase that sends two at once, and one that starts stories for them, since its buyer sleeps; one that
         waits for the end of quiet hours; one that has nothing left to do."""
@@ -410,6 +415,7 @@ async def play(recorder: Recorder) -> None:
         recorder.message,
         recorder.completion,
         recorder.notices,
+        recorder.quizzes,
     ]
     await asyncio.gather(*(part() for part in calm))
     for part in (
