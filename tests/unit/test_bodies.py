@@ -40,6 +40,21 @@ async def test_drops_without_silence_end_it() -> None:
     assert await code_of(drop, whole=0.05) == "body_too_slow"
 
 
+async def test_a_route_of_large_bodies_gives_them_more_time() -> None:
+    class Handler:
+        opt = {"body_seconds": 60.0}  # noqa: RUF012
+
+    drops = [{"type": "http.request", "body": b" ", "more_body": more} for more in (True, True, False)]
+
+    async def drop() -> Any:
+        await asyncio.sleep(0.1)
+        return drops.pop(0)
+
+    scope: Any = {"type": "http", "route_handler": Handler()}
+    await BodyInTime(read_all, 60, 0.05)(scope, drop, nobody)
+    assert drops == []
+
+
 async def test_an_end_before_the_end_is_the_callers_fault() -> None:
     async def gone() -> Any:
         return {"type": "http.disconnect"}
