@@ -8,7 +8,7 @@ from domain.messaging.notices import Notice, NoticeRow
 from domain.messaging.telling import Category, Channel
 from gateways.messaging.notice_words import notice_of
 from gateways.messaging.rendering import RenderedMail, render
-from tests.unit.messaging.test_message_rendering import HOSTILE, Page
+from tests.unit.messaging.mails import HOSTILE, Page
 
 SELLER = Seller("Ayurveda Academy", "12 Vaidya Marg, Kochi", "KL", "32AAACA0001A1Z6", "INR")
 BASE = "https://academy.example/"
