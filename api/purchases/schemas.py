@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from api.http.problems import ProblemError
 from api.http.schemas import ApiStruct, FieldError
@@ -13,18 +13,28 @@ from db.queries.billing.purchases import Purchase
 from domain.billing.gstin import is_gstin_of
 from domain.billing.money import SOLD_IN, to_minor
 from domain.billing.places import INDIAN_STATES
-from domain.billing.purchase import Billing, InvoiceLine, OrderStatus
+from domain.billing.purchase import Address, Billing, InvoiceLine, OrderStatus
 from domain.identifiers import purchase_workflow_id
 
 
+class PostalAddress(ApiStruct, forbid_unknown_fields=True):
+    """House, street and place in up to three lines, and the city."""
+
+    lines: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]], Meta(min_length=1, max_length=3)
+    ]
+    city: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\S")]
+
+
 class BillingAddress(ApiStruct, forbid_unknown_fields=True):
-    """Who is billed. In India `state` is the two-letter GST code, which decides the tax."""
+    """Who is billed. In India `state` is the two-letter GST code, deciding the tax. With `gstin` give `address`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=120)]
     state: Annotated[str, Meta(min_length=1, max_length=60)]
     postal_code: Annotated[str, Meta(min_length=1, max_length=16)]
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
     gstin: Annotated[str, Meta(pattern="^[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][1-9A-Z]Z[0-9A-Z]$")] | None = None
+    address: PostalAddress | UnsetType | None = UNSET  # unset: requests from before keep their hash, so their answer
 
 
 class PurchaseRequest(ApiStruct, forbid_unknown_fields=True):
@@ -108,7 +118,8 @@ def checkout_of(purchase: Purchase, secret: str, services: Services) -> Checkout
 
 
 def billing_of(request: PurchaseRequest) -> Billing:
-    """The billing address. Raises `ProblemError("validation_failed")` for a currency, state or GSTIN that cannot be."""
+    """The billing address. Raises `ProblemError("validation_failed")` for a currency, state or GSTIN that cannot be,
+    and for a GSTIN without an address."""
     address = request.billing
     errors = []
     if request.currency is not None and request.currency not in SOLD_IN:
@@ -118,6 +129,9 @@ def billing_of(request: PurchaseRequest) -> Billing:
     elif address.gstin is not None and not (address.country == "IN" and is_gstin_of(address.gstin, address.state)):
         message = "Use a GSTIN of the billing state, with its right check character, or leave it out."
         errors.append(FieldError(field="billing.gstin", message=message))
+    if address.gstin is not None and not address.address:
+        # CGST Rules 2017, rule 46 (d): name, address and GSTIN of a recipient who is registered.
+        errors.append(FieldError(field="billing.address", message="Give the address that belongs to the GSTIN."))
     if errors:
         raise ProblemError("validation_failed", errors=errors)
     return Billing(
@@ -126,6 +140,7 @@ def billing_of(request: PurchaseRequest) -> Billing:
         postal_code=address.postal_code,
         country=address.country,
         gstin=address.gstin,
+        address=Address(tuple(address.address.lines), address.address.city) if address.address else None,
     )
 
 

@@ -71,14 +71,23 @@ class OrderRef(msgspec.Struct, frozen=True, rename="camel"):
     clinic_id: str | None = None
 
 
-class Billing(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Who is billed. `country` is ISO 3166-1 alpha-2; `state` is the state's code, which decides the GST."""
+class Address(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Where somebody is, within their state and postal code: house, street, place, and the city."""
+
+    lines: tuple[str, ...]
+    city: str
+
+
+class Billing(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """Who is billed. `country` is ISO 3166-1 alpha-2; `state` is the state's code, which decides the GST. With a
+    `gstin` there is an `address`, which orders placed before it was asked for may lack."""
 
     name: str
     state: str
     postal_code: str
     country: str
     gstin: str | None = None
+    address: Address | None = None
 
 
 class LineKind(StrEnum):

@@ -41,6 +41,7 @@ def html_of(document: TaxDocument) -> str:
     return _TEMPLATES.get_template("tax-document.html").render(
         document=document,
         buyer_name=one_line(document.buyer.name),
+        buyer_lines=_address(document),
         title="Credit note" if against else "Tax invoice",
         date=day(document.issued_at.astimezone(INVOICE_ZONE).date(), "en"),
         against_date=day(against.issued_at.astimezone(INVOICE_ZONE).date(), "en") if against else None,
@@ -52,6 +53,12 @@ def html_of(document: TaxDocument) -> str:
         total=money(document.total, document.currency),
         note=_note(document),
     )
+
+
+def _address(document: TaxDocument) -> list[str]:
+    """Line by line, as CGST Rules 2017, rule 46 (d) wants it of a registered recipient."""
+    address = document.buyer.address
+    return [one_line(line) for line in (*address.lines, address.city)] if address else []
 
 
 def _state(code: str) -> str:

@@ -19,6 +19,7 @@ SELECT 'name', name FROM users
 UNION SELECT 'name', billing ->> 'name' FROM orders
 UNION SELECT 'name', buyer ->> 'name' FROM invoices
 UNION SELECT 'GSTIN', billing ->> 'gstin' FROM orders
+UNION SELECT 'address', jsonb_array_elements_text(billing #> '{address,lines}') FROM orders
 UNION SELECT 'phone number', value FROM users, jsonb_each_text(contact_channels)
 UNION SELECT 'device', token FROM devices
 UNION SELECT 'message', title FROM communications

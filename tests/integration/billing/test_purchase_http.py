@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 from litestar import Litestar
@@ -26,6 +27,8 @@ BODY: dict[str, Any] = {
     "provider": "stripe",
     "billing": {"name": "Test Person", "state": "KL", "postalCode": "682001", "country": "IN"},
 }
+ADDRESS = {"lines": ["Second floor, Vaidya Bhavan", "12 Vaidya Marg"], "city": "Kochi"}
+FIRM = {**BODY["billing"], "name": "Test Firm", "gstin": "32AAACA0001A1Z6", "address": ADDRESS}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -167,6 +170,13 @@ async def test_a_currency_without_a_price_is_never_converted(academy: Academy, b
     assert (strange.status_code, strange.json()["errors"][0]["field"]) == (422, "currency")
 
 
+async def test_a_firm_is_billed_with_its_address(academy: Academy, buyer: Buyer) -> None:
+    answer = await buyer.buy(await academy.course(), billing=FIRM)
+    assert answer.status_code == 201, answer.text
+    invoice = await one("SELECT buyer FROM invoices WHERE order_id = $1", answer.json()["id"])
+    assert msgspec.json.decode(invoice["buyer"]) == FIRM
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -175,9 +185,14 @@ async def test_a_currency_without_a_price_is_never_converted(academy: Academy, b
         {"billing": {**BODY["billing"], "state": "XX"}},
         {"billing": {**BODY["billing"], "country": "India"}},
         {"billing": {**BODY["billing"], "name": ""}},
-        {"billing": {**BODY["billing"], "gstin": "27AAPFU0939F1ZV"}},  # of another state
-        {"billing": {**BODY["billing"], "state": "MH", "gstin": "27AAPFU0939F1ZO"}},  # its check character
-        {"billing": {**BODY["billing"], "country": "AE", "gstin": "32AAACA0001A1Z6"}},
+        {"billing": {**FIRM, "gstin": "27AAPFU0939F1ZV"}},  # of another state
+        {"billing": {**FIRM, "state": "MH", "gstin": "27AAPFU0939F1ZO"}},  # its check character
+        {"billing": {**FIRM, "country": "AE"}},
+        {"billing": {**FIRM, "address": None}},
+        {"billing": {**BODY["billing"], "gstin": FIRM["gstin"]}},
+        {"billing": {**FIRM, "address": {**ADDRESS, "lines": []}}},
+        {"billing": {**FIRM, "address": {**ADDRESS, "lines": ["x"] * 4}}},
+        {"billing": {**FIRM, "address": {**ADDRESS, "city": " "}}},
         {"amount": 1},
     ],
 )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
 
+import msgspec
 import pypdf
 import pytest
 from reportlab.lib.pagesizes import A4
@@ -12,7 +13,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase.pdfmetrics import getFont
 
 from domain.billing.invoice import DocumentLine, Reference, TaxDocument
-from domain.billing.purchase import Billing, LineKind
+from domain.billing.purchase import Address, Billing, LineKind
 from domain.billing.seller import Seller
 from gateways.documents.shaping import ShapingFont
 from gateways.documents.tax_documents import TaxDocuments, html_of
@@ -72,6 +73,16 @@ async def test_an_invoice_says_what_the_law_wants() -> None:
         "SGST 9 % ₹114.33", "₹1,499.00", "page 1 of 1",
     ):  # fmt: skip
         assert said in words
+
+
+async def test_a_registered_buyer_has_name_address_and_gstin() -> None:
+    address = Address(("Second floor, Vaidya Bhavan", "12 Vaidya\nMarg"), "Kochi")
+    firm = Billing("Firm Private Limited", "KL", "682001", "IN", "32AAACA0001A1Z6", address)
+    [page] = await pages_of(msgspec.structs.replace(document(), buyer=firm))
+    billed = words_of(page).partition("Billed to ")[2]
+    assert billed.startswith(
+        "Firm Private Limited Second floor, Vaidya Bhavan 12 Vaidya Marg Kochi 682001, Kerala, IN GSTIN 32AAACA0001A1Z6"
+    )
 
 
 async def test_a_sale_abroad_is_an_export_without_tax() -> None:
