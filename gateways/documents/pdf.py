@@ -20,9 +20,20 @@ FONTS = Path(__file__).parent / "fonts"
 FAMILY = "AcademySans"
 """The one family that templates name in CSS; regular and bold."""
 
-OTHER_SCRIPTS = ("BENGALI", "GUJARATI", "GURMUKHI", "KANNADA", "MALAYALAM", "ORIYA", "TAMIL", "TELUGU")
-"""Scripts of India that Noto Sans does not have, by the names of their letters in Unicode. Bengali is Assamese's, too,
-and Oriya is Odia's."""
+# fmt: off
+OTHER_SCRIPTS = {
+    "ARABIC": "Arabic", "ARMENIAN": "Armenian", "BENGALI": "Bengali", "EXTENDED": "Arabic", "GEORGIAN": "Georgian",
+    "GUJARATI": "Gujarati", "GURMUKHI": "Gurmukhi", "HEBREW": "Hebrew", "KANNADA": "Kannada",
+    "MALAYALAM": "Malayalam", "MEETEI": "MeeteiMayek", "OL": "OlChiki", "ORIYA": "Oriya", "SINHALA": "Sinhala",
+    "TAMIL": "Tamil", "TELUGU": "Telugu", "THAI": "Thai",
+}
+# fmt: on
+"""Scripts that Noto Sans does not have, by the first word of their letters' names in Unicode, with the font of each.
+Arabic is Urdu's and Kashmiri's, whose digits are EXTENDED, Bengali also Assamese's, Meetei Manipuri's, Ol Chiki
+Santali's, and Oriya Odia's."""
+
+EAST_ASIAN = ("BOPOMOFO", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL", "HIRAGANA", "IDEOGRAPHIC", "KATAKANA")
+"""All in one font of one weight: one for each language would be ten times as large."""
 
 NOTHING = ResourceAccessPolicy(allow_remote=False, base_dir=None)
 """Our templates name no file and no address, so whatever names one is not read."""
@@ -67,7 +78,8 @@ def _register_fonts() -> None:
     rl_config.invariant = 1
     for is_bold, name in enumerate(("Regular", "Bold")):
         font = f"{FAMILY}-{name}"
-        others = {script: FONTS / f"NotoSans{script.title()}-{name}.ttf" for script in OTHER_SCRIPTS}
+        others = {script: FONTS / f"NotoSans{file}-{name}.ttf" for script, file in OTHER_SCRIPTS.items()}
+        others |= dict.fromkeys(EAST_ASIAN, FONTS / "DroidSansFallback.ttf")
         pdfmetrics.registerFont(ShapingFont(font, FONTS / f"NotoSans-{name}.ttf", others))
         for is_italic in (0, 1):
             addMapping(FAMILY, is_bold, is_italic, font)

@@ -3,8 +3,8 @@
 xhtml2pdf lays out code points one by one. ReportLab, under it, can draw what HarfBuzz has shaped, if it is asked. So: a
 font that measures text as it will be shaped, a text object that shapes what is written in such a font, and long words
 broken between syllables. Text of ready-made letters alone goes the ordinary way. The rest is shaped script by script,
-each in the font that has its letters. The PDF carries beside it what was written, spaces too (`/ActualText`, ISO
-32000-1, 14.9.4), since a conjunct's glyph is no letter.
+each in the font that has its letters; for a letter of none, Latin letters are drawn that say it. The PDF carries
+beside it what was written, spaces too (`/ActualText`, ISO 32000-1, 14.9.4), since a conjunct's glyph is no letter.
 """
 
 import re
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import uharfbuzz
+from anyascii import anyascii
 from reportlab.pdfbase.pdfmetrics import getFont, registerFont
 from reportlab.pdfbase.ttfonts import ShapeData, ShapedStr, TTFont
 from reportlab.pdfgen.textobject import PDFTextObject
-from xhtml2pdf import reportlab_paragraph
+from xhtml2pdf import context, reportlab_paragraph
+from xhtml2pdf.bidi import display_order
 
 _PLAIN = re.compile(r"[\x20-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u202f\u20a0-\u20bf]*")
 """Ready-made letters of Latin, Greek and Cyrillic, and punctuation: one letter, one glyph."""
@@ -31,6 +33,9 @@ _VIRAMA = 9
 
 _JOINER = "\u200d"
 
+_IN_WORDS = ("Mn", "Mc", "Cf")
+"""Categories of what belongs to the letter before it: marks, joiners, variation selectors."""
+
 
 class ShapingFont(TTFont):  # type: ignore[misc]  # the library has no types
     """A TrueType font whose text is shaped by HarfBuzz where that makes a difference; `others` are the files with the
@@ -42,11 +47,21 @@ class ShapingFont(TTFont):  # type: ignore[misc]  # the library has no types
 
     def of_script(self, script: str) -> "ShapingFont":
         """The font that has the letters of this script."""
-        return _read(f"{self.fontName}-{script}", self._others[script]) if script in self._others else self
+        path = self._others.get(script)
+        return _read(f"{self.fontName}-{path.stem}", path) if path else self
 
     def has(self, letter: str) -> bool:
         """Whether it can draw this letter by itself."""
         return ord(letter) in self.face.charToGlyph
+
+    @lru_cache(maxsize=4096)  # noqa: B019  # fonts live as long as the process
+    def draws(self, letter: str) -> bool:
+        """Whether it has glyphs for this letter or its parts, or whether nothing is to be seen of it (a joiner)."""
+        buffer = uharfbuzz.Buffer()
+        buffer.add_str(letter)
+        buffer.guess_segment_properties()
+        uharfbuzz.shape(self.hbFont(), buffer)
+        return all(info.codepoint for info in buffer.glyph_infos)
 
     def stringWidth(self, text: str | bytes, size: float, encoding: str = "utf8") -> float:  # noqa: N802  # its name
         """The width of text as it will be drawn, in points."""
@@ -83,11 +98,35 @@ def _read(name: str, path: Path) -> ShapingFont:
 def runs_of(font: ShapingFont, text: str) -> tuple[tuple[ShapingFont, Any], ...]:
     """The text in runs, each with its font: plain ones as they are, others as glyphs with their places, in thousandths
     of the size."""
-    if _PLAIN.fullmatch(text):
-        return ((font, text),)
-    return tuple(
-        (its, run if its is font and _PLAIN.fullmatch(run) else _shaped(its, run)) for its, run in _runs(font, text)
-    )
+    drawable = "".join(_drawable(font, letter) for letter in text)
+    if _PLAIN.fullmatch(drawable):
+        return ((font, drawable),)
+    found: list[tuple[ShapingFont, Any]] = []
+    for part, is_turned in _as_seen(drawable):
+        for its, run in list(_runs(font, part))[:: -1 if is_turned else 1]:
+            is_plain = not is_turned and its is font and _PLAIN.fullmatch(run)
+            found.append((its, run if is_plain else _shaped(its, run, is_turned)))
+    return tuple(found)
+
+
+def _as_seen(text: str) -> Iterator[tuple[str, bool]]:
+    """Parts of a line in the order in which they are seen from left to right, each with whether it runs from right to
+    left (Unicode's Bidirectional Algorithm, UAX 9, by the library)."""
+    order, levels = display_order(text)
+    start = 0
+    for place in range(1, len(order) + 1):
+        last, first = order[place - 1], order[start]
+        goes_on = place < len(order) and levels[order[place]] == levels[last] and abs(order[place] - last) == 1
+        if not goes_on:
+            yield text[min(first, last) : max(first, last) + 1], bool(levels[first] & 1)
+            start = place
+
+
+def _drawable(font: ShapingFont, letter: str) -> str:
+    """The letter, or Latin ones that say it where no font of ours has it: a box would say nothing."""
+    if font.draws(letter) or font.of_script(_script_of(letter)).draws(letter):
+        return letter
+    return anyascii(letter) or "?"
 
 
 def _runs(font: ShapingFont, text: str) -> Iterator[tuple[ShapingFont, str]]:
@@ -105,20 +144,25 @@ def _runs(font: ShapingFont, text: str) -> Iterator[tuple[ShapingFont, str]]:
 
 def _script_at(font: ShapingFont, letter: str, script: str, its: ShapingFont) -> str:
     """The script that a letter is shaped with, in the middle of text in `script`; empty for none of its own."""
-    # A letter's name begins with its script: DEVANAGARI LETTER KA. The standard library says it no other way.
-    named = unicodedata.name(letter, "").partition(" ")[0]
+    named = _script_of(letter)
     category = unicodedata.category(letter)
     if category.startswith("L"):
         return named
-    if category in ("Mn", "Mc", "Cf") or its.has(letter):
+    if (its.draws if category in _IN_WORDS else its.has)(letter):
         return script
     return named if font.of_script(named) is not font else ""
 
 
-def _shaped(font: ShapingFont, run: str) -> ShapedStr:
+def _script_of(letter: str) -> str:
+    # A letter's name begins with its script: DEVANAGARI LETTER KA. The standard library says it no other way.
+    return re.split("[ -]", unicodedata.name(letter, ""), maxsplit=1)[0]
+
+
+def _shaped(font: ShapingFont, run: str, is_turned: bool) -> ShapedStr:
     buffer = uharfbuzz.Buffer()
     buffer.add_str(run)
     buffer.guess_segment_properties()
+    buffer.direction = "rtl" if is_turned else "ltr"
     uharfbuzz.shape(font.hbFont(), buffer)
     codes, glyphs = [], []
     for info, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
@@ -137,7 +181,7 @@ class _Syllables(str):
     def __iter__(self) -> Iterator[str]:
         start, joins = 0, True
         for place, letter in enumerate(str.__str__(self)):
-            is_mark = unicodedata.category(letter) in ("Mn", "Mc", "Cf")
+            is_mark = unicodedata.category(letter) in _IN_WORDS
             if place and not is_mark and not joins:
                 yield self[start:place]
                 start = place
@@ -180,5 +224,12 @@ def _break_by_syllable(pieces: Any, width: float) -> Any:
     return _break_by_letter([(piece, _Syllables(text)) for piece, text in texts], width)
 
 
+def _leave_as_written(*_: object) -> None:
+    """What the library does to right-to-left text: nothing. Its own turning of lines and joining of letters would hide
+    from HarfBuzz, and from who copies the text, what was written."""
+
+
 PDFTextObject._formatText = _format_shaped
 reportlab_paragraph._chunkWord = _break_by_syllable
+reportlab_paragraph.needs_bidi = _leave_as_written
+context.shape_frag_text = _leave_as_written
