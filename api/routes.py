@@ -52,6 +52,7 @@ from api.authoring.states import (
     submit_course,
 )
 from api.catalog.controller import get_course, list_courses
+from api.catalog.programmes import list_programmes_on_offer
 from api.identity.controller import IdentityController
 from api.identity.external_logins import ExternalLoginController
 from api.identity.pages import forgot_password_page, reset_password_page, verify_email_page
@@ -115,6 +116,7 @@ ROUTES: list[ControllerRouterHandler] = [
     problem_page,
     list_courses,
     get_course,
+    list_programmes_on_offer,
     list_authored_courses,
     create_course,
     get_authored_course,

@@ -10,8 +10,9 @@ from db.sql import fetch
 from db.transaction import transaction
 from settings import Settings, SettingsError, load_settings
 from stack.demo.catalog import load_course
-from stack.demo.content import courses, people
+from stack.demo.content import courses, people, programmes
 from stack.demo.people import load_people
+from stack.demo.programmes import load_programme
 
 DEMO_LOCK = 7_310_002
 """Advisory lock id: a second run waits for the first."""
@@ -22,7 +23,10 @@ async def load_demo(password: str) -> int:
     async with transaction():
         await fetch("SELECT pg_advisory_xact_lock($1)", DEMO_LOCK)
         user_ids = await load_people(people(), password)
-        return sum([await load_course(category, course, user_ids) for category, course in courses()])
+        written = sum([await load_course(category, course, user_ids) for category, course in courses()])
+        for programme in programmes():
+            await load_programme(programme, user_ids)
+        return written
 
 
 async def _run(settings: Settings, password: str) -> int:

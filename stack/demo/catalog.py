@@ -10,6 +10,11 @@ from stack.demo.ids import demo_id
 DRAFTED_AT = datetime(2026, 5, 4, 4, 30)  # noqa: DTZ001 the brief's columns are UTC without a zone
 REVIEW_TIME = timedelta(days=7)
 MEDIA = "https://media.academy.example"
+RUBRIC = [
+    {"id": "care", "title": "Care", "description": "Is it complete and clear?", "points": 60},
+    {"id": "thought", "title": "Thought", "description": "Is it said why?", "points": 40},
+]
+"""Of every demo assignment."""
 
 
 async def load_course(category: str, course: Course, user_ids: dict[str, str]) -> bool:
@@ -83,6 +88,26 @@ async def _load_lesson(name: str, module_id: str, order: int, lesson: Lesson, cr
             "INSERT INTO quiz_versions (id, quiz_id, number, content, created_at) VALUES ($1, $2, 1, $3, $4)",
             *(demo_id("quiz-version", f"{name}/1"), quiz_id, as_json(QuizContent(questions=lesson.questions))),
             created_at.replace(tzinfo=UTC),
+        )
+
+    if lesson.optional or lesson.after_days is not None:
+        await fetch(
+            "INSERT INTO lesson_rules (lesson_id, is_required, opens_after_days) VALUES ($1, $2, $3)",
+            *(lesson_id, not lesson.optional, lesson.after_days),
+        )
+    if lesson.type == "assignment" and lesson.about is not None:
+        await fetch(
+            "INSERT INTO assignments (lesson_id, instructions, rubric, passing_score, changed_at)"
+            " VALUES ($1, $2, $3, 50, $4)",
+            *(lesson_id, lesson.about, as_json(RUBRIC), created_at.replace(tzinfo=UTC)),
+        )
+    if lesson.live_at is not None:
+        await fetch(
+            'INSERT INTO course_live_sessions (id, "courseId", "lessonId", "instructorId", title, "startsAt", duration,'
+            ' "joinUrl", "createdAt", "updatedAt") SELECT $1, c.id, $2, c."instructorId", $3, $4, $5, $6, $7, $7'
+            ' FROM course_modules m JOIN courses c ON c.id = m."courseId" WHERE m.id = $8',
+            *(demo_id("session", name), lesson_id, lesson.title, lesson.live_at, lesson.minutes),
+            *(f"https://meet.academy.example/{lesson_id}", created_at, module_id),
         )
 
 

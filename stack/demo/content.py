@@ -50,12 +50,16 @@ class Company(_Table, frozen=True, kw_only=True):
 
 
 class Lesson(_Table, frozen=True, kw_only=True):
-    """A lesson; `about` is its description, `content` the words of a text lesson."""
+    """A lesson; `about` is its description (an assignment's instructions, too), `content` the words of a text lesson,
+    `live_at` (UTC) the date of a live one. It opens `after_days` days after the enrollment."""
 
     type: Literal["video", "text", "quiz", "assignment", "live-session"]
     title: str
     minutes: int
     preview: bool = False
+    optional: bool = False
+    after_days: int | None = None
+    live_at: datetime | None = None
     about: str | None = None
     content: str | None = None
     questions: list[Question] = []
@@ -95,6 +99,17 @@ class Course(_Table, frozen=True, kw_only=True):
         return sum(lesson.minutes for module in self.modules for lesson in module.lessons)
 
 
+class Programme(_Table, frozen=True, kw_only=True):
+    """A certificate programme; courses by slug, its author by login, `published_at` in UTC."""
+
+    slug: str
+    title: str
+    description: str
+    author: str
+    published_at: datetime
+    courses: list[str]
+
+
 class People(_Table, frozen=True, kw_only=True):
     """Everybody and every organisation."""
 
@@ -107,6 +122,10 @@ class _Courses(_Table, frozen=True, kw_only=True):
     courses: list[Course]
 
 
+class _Programmes(_Table, frozen=True, kw_only=True):
+    programmes: list[Programme]
+
+
 def people() -> People:
     """What `people.toml` says. Raises `msgspec.ValidationError` naming what is wrong."""
     return msgspec.convert(tomllib.loads((HERE / "people.toml").read_text()), People)
@@ -117,3 +136,8 @@ def courses() -> Iterator[tuple[str, Course]]:
     for path in sorted((HERE / "courses").glob("*.toml")):
         for course in msgspec.convert(tomllib.loads(path.read_text()), _Courses).courses:
             yield path.stem, course
+
+
+def programmes() -> list[Programme]:
+    """What `programmes.toml` says."""
+    return msgspec.convert(tomllib.loads((HERE / "programmes.toml").read_text()), _Programmes).programmes

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from db.queries.assignments.rows import AssignmentRow
-from db.queries.audit import record_audit
+from db.queries.authoring.content import course_of_lesson
+from db.queries.authoring.editing import Author, LockedCourse, edit_course
 from db.queries.billing.seats import HOLDS_NOW
 from db.sql import as_json, fetch, fetch_one
-from db.transaction import in_transaction
 from domain.assignments.rubric import Criterion
 from domain.errors import BusinessRefusalError
 
@@ -21,15 +21,8 @@ async def write_assignment(
     Raises `BusinessRefusalError`: `not_found` unless the lesson is the author's to write, `lesson_type_differs`.
     """
 
-    async def work() -> None:
-        row = await fetch_one(
-            """SELECT l.type, c.id AS course_id FROM course_lessons l JOIN course_modules m ON m.id = l."moduleId"
-               JOIN courses c ON c.id = m."courseId" WHERE l.id = $1 AND ($2 OR c."instructorId" = $3)""",
-            *(lesson_id, any_course, author_id),
-        )
-        if row is None:
-            raise BusinessRefusalError("not_found")
-        if row["type"] != "assignment":
+    async def change(_: LockedCourse) -> None:
+        if not await fetch("SELECT FROM course_lessons WHERE id = $1 AND type = 'assignment'", lesson_id):
             raise BusinessRefusalError("lesson_type_differs")
         await fetch(
             """
@@ -40,9 +33,9 @@ async def write_assignment(
             """,
             *(lesson_id, instructions, as_json(rubric), passing, author_id),
         )
-        await record_audit("content.updated", "course", row["course_id"], actor_id=author_id, lessonId=lesson_id)
 
-    await in_transaction(work)
+    author, course_id = Author(author_id, any_course), await course_of_lesson(lesson_id)
+    await edit_course(author, course_id, change, what="assignment", ids={"lessonId": lesson_id})
 
 
 async def read_assignment(lesson_id: str) -> AssignmentRow | None:

@@ -52,6 +52,8 @@ async def update_course(
 
     async def change(_: LockedCourse) -> None:
         await _check_people(author, values)
+        if values.get("clinicId") is not None:
+            await _require_no_programme(course_id)
         await write_columns("courses", course_id, {k: v for k, v in values.items() if k not in (TAGS, PRICES)})
         await _write_beside(course_id, values)
 
@@ -77,6 +79,12 @@ async def _write_beside(course_id: str, values: Mapping[str, Any]) -> None:
             " AS p (id, currency, amount)",
             *([new_id() for _ in prices], course_id, list(prices), list(prices.values())),
         )
+
+
+async def _require_no_programme(course_id: str) -> None:
+    """A programme is for everybody, a clinic's own course for its members."""
+    if await fetch("SELECT FROM programme_courses WHERE course_id = $1", course_id):
+        raise FieldsRefusedError("validation_failed", {"clinicId": "The course is part of a programme."})
 
 
 async def _check_people(author: Author, values: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from litestar import Litestar
+import httpx
 
 from db.queries.learning.completion import mark_completed
 from db.sql import fetch
@@ -60,7 +60,17 @@ async def test_two_courses_completed_at_once_complete_their_programme_once(edito
     assert await audits("programme.completed", programme.id) == 8
 
 
-async def test_one_learns_how_far_one_is(editor: Desk, app: Litestar, new_desk: NewDesk, new_person: NewPerson) -> None:
+async def test_everybody_sees_what_is_published(editor: Desk, client: httpx.AsyncClient) -> None:
+    shown = await programme_of(editor, 2)
+    hidden = await programme_of(editor, 2, published=False)
+    items = {item["id"]: item for item in (await client.get("/api/v1/programmes?limit=50")).json()["items"]}
+    assert hidden.id not in items
+    assert [course["id"] for course in items[shown.id]["courses"]] == shown.courses
+    await shown.do("POST", "/withdraw")
+    assert shown.id not in (await client.get("/api/v1/programmes?limit=50")).text
+
+
+async def test_one_learns_how_far_one_is(editor: Desk, new_desk: NewDesk) -> None:
     programme = await programme_of(editor, 2)
     draft = await programme_of(editor, 2, published=False)
     student, other = await new_desk(Role.STUDENT), await new_desk(Role.STUDENT)
@@ -139,6 +149,8 @@ async def test_who_may_write_which_programme(
     assert [course["id"] for course in kept] == [foreign, *mine]
     assert [item["id"] for item in (await author.do("GET", "programmes"))["items"]] == [made["id"]]
     assert await author.refused("DELETE", f"courses/{mine[0]}") == "course_in_use"
+    for_clinic = {"clinicId": await add_clinic()}
+    assert await editor.refused("PATCH", f"courses/{mine[0]}", for_clinic) == "validation_failed"
 
 
 async def test_a_published_programme_has_several_courses_that_are_sold(editor: Desk, new_person: NewPerson) -> None:

@@ -74,6 +74,7 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/api/v1/authoring/lessons/{lesson_id:str}/live-sessions"): AUTHORS,
     ("PATCH", "/api/v1/authoring/live-sessions/{session_id:str}"): AUTHORS,
     ("DELETE", "/api/v1/authoring/live-sessions/{session_id:str}"): AUTHORS,
+    ("GET", "/api/v1/programmes"): ANYBODY,
     ("GET", "/api/v1/authoring/programmes"): AUTHORS,
     ("POST", "/api/v1/authoring/programmes"): AUTHORS,
     ("GET", "/api/v1/authoring/programmes/{programme_id:str}"): AUTHORS,

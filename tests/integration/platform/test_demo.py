@@ -113,12 +113,20 @@ async def test_the_catalog_has_one_of_each(demo: Demo) -> None:
     }
     assert await demo.values("SELECT count(*) FROM course_lessons WHERE \"quizId\" IS NULL AND type = 'quiz'") == [0]
     assert await demo.values("SELECT count(*) FROM companies") == [1]
+    assert await demo.values("SELECT count(*) FROM programme_courses GROUP BY programme_id") == [3]
+    for rule in ("NOT is_required", "opens_after_days > 0"):
+        assert await demo.values(f"SELECT count(*) FROM lesson_rules WHERE {rule}") == [1], rule
+    assert await demo.values('SELECT count(*) FROM course_live_sessions WHERE "joinUrl" IS NOT NULL') == [1]
+    assert await demo.values(
+        "SELECT count(*) FROM course_lessons l LEFT JOIN assignments a ON a.lesson_id = l.id"
+        " WHERE type = 'assignment' AND a.lesson_id IS NULL"
+    ) == [0]
     assert await demo.values(
         "SELECT count(*) FROM clinics, jsonb_array_elements_text(settings -> 'lmsCourses') course (course_id)"
         " WHERE (settings -> 'lmsEnabled')::boolean AND course_id NOT IN (SELECT id FROM courses)"
     ) == [0]
     per_action = await demo.connection.fetch("SELECT action, count(*) FROM audit_events GROUP BY 1")
-    assert dict(per_action) == {"course.created": 17, "course.published": 16}
+    assert dict(per_action) == {"course.created": 17, "course.published": 16, "programme.published": 1}
 
 
 async def test_a_second_run_changes_nothing(demo: Demo) -> None:
