@@ -53,6 +53,10 @@ class RefundStory(WaitsForPerson):
         self._request = 1
         """Counts requests that the provider failed for good: each has idempotency keys of its own."""
         self._refusals = 0
+        self._failed: list[str] = []
+        """What the provider calls its refunds of ours that it failed for good."""
+        self._was_asked = False
+        """A person was: before the next request, the provider's book is looked at."""
         self._news: list[ProviderRefund] = []
         self._is_made = False
         """The provider told of a refund that we have not read yet: a person may have been quicker at its dashboard."""
@@ -78,12 +82,13 @@ class RefundStory(WaitsForPerson):
             show_state(RefundStatus.SUBMITTED)
             if await self._wait_for(submission) is RefundState.SUCCEEDED:
                 return
+            self._failed.append(submission.provider_refund_id)
             await self._ask(FAILED)
             self._request += 1
 
     async def _submit(self) -> RefundSubmission:
         while True:
-            request = SubmitRefundInput(self._refund.refund_id, self._request, self._refusals)
+            request = SubmitRefundInput(self._refund.refund_id, self._request, self._refusals, self._was_asked)
             try:
                 return await run_step(Refunds.submit, request, PAYMENT, "ask the provider for the refund")
             except (OutageLastedError, RefusedError) as error:
@@ -120,6 +125,7 @@ class RefundStory(WaitsForPerson):
     async def _ask(self, step: str) -> None:
         """Wait for a person. Raises `GivenUpError` when they decide that the refund is not made."""
         choices = "`retry` or `give_up`" if step in MAY_BE_GIVEN_UP else "`retry`"
+        self._was_asked = True
         if await self.ask_person(step, choices, self._note) is Repair.GIVE_UP and await self._is_given_up():
             raise GivenUpError
 
@@ -133,7 +139,8 @@ class RefundStory(WaitsForPerson):
 
     async def _note(self, step: str | None) -> None:
         with contextlib.suppress(OutageLastedError):
-            note = RefundAttentionInput(self._refund.refund_id, step)
+            failed = self._failed[-1] if step == FAILED else None
+            note = RefundAttentionInput(self._refund.refund_id, step, failed)
             await run_once(Refunds.note_attention, note, DATABASE, "note what waits")
 
     @workflow.update(name="give_up")
@@ -156,5 +163,10 @@ class RefundStory(WaitsForPerson):
         self._news.append(refund)
         if refund.state is not RefundState.FAILED:
             self._is_made = True
-            if self._waiting_step in (SUBMIT, RETURNED):
+            if self._waiting_step in (SUBMIT, RETURNED) or self._is_made_after_all(refund):
                 self.decide(Repair.RETRY)
+
+    def _is_made_after_all(self, refund: ProviderRefund) -> bool:
+        """Another refund than those that failed, whose late news is old: somebody made it at the dashboard."""
+        is_another = self._waiting_step == FAILED and refund.provider_refund_id not in self._failed
+        return is_another and workflow.patched("news-of-another-refund-ends-a-failed-one")

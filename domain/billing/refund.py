@@ -74,6 +74,8 @@ class SubmitRefundInput(msgspec.Struct, frozen=True, rename="camel"):
     request: int
     refusals: int = 0
     """Counts the provider's noes to it: a provider repeats a no under its key, so the next try needs another."""
+    looks_first: bool = False
+    """A person was asked meanwhile, and may have been quicker at the provider's dashboard."""
 
 
 class RefundSubmission(msgspec.Struct, frozen=True, rename="camel"):
@@ -103,3 +105,5 @@ class RefundAttentionInput(msgspec.Struct, frozen=True, rename="camel"):
 
     refund_id: str
     step: str | None
+    failed: str | None = None
+    """The refund that the provider failed for good: no longer this row's, so that one made at the dashboard can be."""

@@ -207,6 +207,24 @@ class Recorder:
             await story.execute_update(repair)
             await self.keep(f"refund-returned-then-{'retried' if repair == 'retry' else 'given-up'}", story)
 
+    async def failed_refund(self) -> None:
+        """The provider fails it, and a person makes it at the dashboard."""
+        await self.open.at_provider("faults", refunds={"mode": "pending"})
+        bought = await self.bought()
+        await self.open.at_provider(f"pay/{bought.payment_id}", amount=100)
+        row = await eventually(
+            "SELECT id, provider_refund_id AS made FROM refunds WHERE order_id = $1 AND status = 'submitted'",
+            bought.order.order_id,
+        )
+        await self.open.clear_faults()
+        await self.open.at_provider(f"refunds/{row['made']}/fail")
+        await eventually("SELECT FROM refunds WHERE id = $1 AND attention = 'refund_failed'", row["id"])
+        made = await self.open.at_provider(f"refund-at-dashboard/{bought.payment_id}")
+        news = await self.open.services.providers["stripe"].read_refund(made["id"])
+        event = ProviderEvent(provider="stripe", event_id=new_id(), event_type="recorded", refund=news)
+        await self.open.services.delivery.deliver(event)
+        await self.keep("refund-failed-then-at-dashboard", await self.refund_of(bought))
+
     async def disputed_refunds(self) -> None:
         """A refund of a disputed payment is refused: given up when the dispute is lost, retried when it is won."""
         for name, step, repair in (
@@ -422,6 +440,7 @@ async def play(recorder: Recorder) -> None:
         recorder.charge_refused,
         recorder.attention_at_provider,
         recorder.slow_refunds,
+        recorder.failed_refund,
         recorder.attention_at_database,
     ):
         await part()

@@ -1,5 +1,6 @@
 """Refunds: rows are inserted under the payment's row lock, and what they do to books and access when they succeed."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -136,6 +137,29 @@ async def refunds_without_submission(older_than: timedelta, limit: int) -> list[
     return [RefundRef(row["id"], row["replaces"] is not None) for row in rows]
 
 
+async def followed_at(provider: str, provider_refund_ids: Sequence[str]) -> set[str]:
+    """Which of these refunds in the provider's book a row of ours follows."""
+    rows = await fetch(
+        "SELECT provider_refund_id AS id FROM refunds WHERE provider = $1 AND provider_refund_id = ANY ($2)",
+        provider,
+        list(provider_refund_ids),
+    )
+    return {row["id"] for row in rows}
+
+
+async def is_followed_elsewhere(refund_id: str) -> bool:
+    """Whether a refund of the same amount was made at the dashboard after this one was asked for, and has a row of its
+    own since this one had not failed yet. A person who sees this one fail must not pay a second time by mistake."""
+    return bool(
+        await fetch(
+            "SELECT FROM refunds r JOIN refunds o ON o.payment_id = r.payment_id AND o.amount_minor = r.amount_minor"
+            " WHERE r.id = $1 AND o.reason = 'at_provider' AND o.created_at > r.created_at"
+            " AND o.status IN ('requested', 'submitted', 'succeeded')",
+            refund_id,
+        )
+    )
+
+
 async def note_submission(refund_id: str, submission: RefundSubmission) -> None:
     """Record what the provider calls this refund."""
     await fetch(
@@ -162,14 +186,20 @@ async def give_up_refund(refund_id: str) -> None:
     await in_transaction(work)
 
 
-async def set_refund_attention(refund_id: str, step: str | None) -> None:
-    """Record which step of a refund waits for a person; its order shows `needs_attention` meanwhile."""
+async def set_refund_attention(refund_id: str, step: str | None, failed: str | None = None) -> None:
+    """Record which step of a refund waits for a person; its order shows `needs_attention` meanwhile.
+
+    `failed` is the provider's refund that failed for good: the row lets go of it, so that `adopt_refund` can give it
+    one of the same amount that is made at the dashboard instead.
+    """
 
     async def work() -> None:
         changed = await fetch(
-            "UPDATE refunds SET attention = $2 WHERE id = $1 AND attention IS DISTINCT FROM $2 RETURNING order_id",
+            "UPDATE refunds SET attention = $2, provider_refund_id = NULLIF(provider_refund_id, $3) WHERE id = $1"
+            " AND (attention IS DISTINCT FROM $2 OR provider_refund_id = $3) RETURNING order_id",
             refund_id,
             step,
+            failed,
         )
         if changed:
             await show_attention(changed[0]["order_id"])
