@@ -25,7 +25,10 @@ async def business_numbers() -> list[BusinessNumber]:
         UNION ALL SELECT 'waiting_for_a_person', 'open', count(*) FROM orders WHERE attention IS NOT NULL
         UNION ALL SELECT 'undelivered_events', 'open', count(*) FROM provider_events WHERE delivered_at IS NULL
         UNION ALL SELECT 'settle_seconds_of_the_last_hour', 'median', coalesce(percentile_cont(0.5) WITHIN GROUP
-            (ORDER BY extract(epoch FROM created_at - captured_at)), 0) FROM payments
-            WHERE created_at > now() - interval '1 hour'
+            (ORDER BY extract(epoch FROM p.created_at - told.at)), 0) FROM payments p JOIN LATERAL (
+                SELECT min(e.received_at) AS at FROM provider_events e
+                WHERE e.order_id = p.order_id AND e.payment_id = p.provider_payment_id
+                AND e.body -> 'payment' ->> 'state' IN ('authorized', 'succeeded')) told ON told.at < p.created_at
+            WHERE p.created_at > now() - interval '1 hour'
         """,
     )

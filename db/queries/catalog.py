@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from db.queries.billing.seats import SEATED
 from db.sql import fetch, fetch_one
 
 Level = Literal["beginner", "intermediate", "advanced"]
@@ -235,16 +236,16 @@ async def find_course(id_or_slug: str, *, currency: str, clinic_ids: Sequence[st
 async def seats_left(course_id: str) -> int | None:
     """Seats that nobody has or holds, never below 0; `None` where they are not limited or the course is gone.
 
-    The same rule as `db.queries.billing.seats`: active learners, and people who hold a seat at checkout and are none.
+    The same rule as `has_free_seat`: learners with access, and people who hold a seat at checkout and are none.
     """
     row = await fetch_one(
-        """
+        f"""
         SELECT greatest(0, "maxEnrollments" - (
           SELECT count(*) FROM (
-            SELECT "userId" FROM course_enrollments WHERE "courseId" = $1 AND status IN ('active', 'completed')
+            SELECT "userId" FROM course_enrollments e WHERE {SEATED}
             UNION SELECT user_id FROM orders WHERE course_id = $1 AND holds_seat) seated)) AS left
         FROM courses WHERE id = $1
-        """,
+        """,  # noqa: S608  # a constant of ours
         course_id,
     )
     return None if row is None or row["left"] is None else int(row["left"])

@@ -31,7 +31,9 @@ class Order(Table, tablename="orders", db=DB):
     status = text()
     """`domain.billing.purchase.OrderStatus`, without the two that are only shown."""
     attention = optional_text()
-    """The step that waits for a person."""
+    """Shown: the step that waits for a person, of its own stories, else of a refund, else of a dispute."""
+    own_attention = optional_text()
+    """The step of its own stories (purchase, late payment) that waits."""
     close_reason = optional_text()
     provider = text()
     currency = text()

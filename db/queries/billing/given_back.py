@@ -24,6 +24,17 @@ IS_SPOKEN_FOR = f"({WENT_BACK} OR status IN ('requested', 'submitted'))"
 """The refunds whose money cannot be asked for again."""
 
 
+MONEY_WAITS = (
+    "COALESCE((SELECT 'refund:' || r.attention FROM refunds r WHERE r.order_id = orders.id AND r.attention IS NOT NULL"
+    " ORDER BY r.created_at LIMIT 1), (SELECT 'dispute:' || d.attention FROM disputes d WHERE d.order_id = orders.id"
+    " AND d.attention IS NOT NULL ORDER BY d.created_at LIMIT 1))"
+)
+"""Of a row of `orders`: what the oldest refund, else dispute, of it waits for a person with."""
+
+NO_STEP_WAITS = f"own_attention = NULL, attention = {MONEY_WAITS}"
+"""Sets a row of `orders` whose own story waits no more."""
+
+
 class LockedPayment(msgspec.Struct, frozen=True):
     """A payment whose row is locked; `amount` and `back` (refunds done, disputes lost) in `currency`."""
 
@@ -148,11 +159,7 @@ async def follow_money(order_id: str) -> None:
 
 
 async def show_attention(order_id: str) -> None:
-    """The order names what one of its refunds or disputes waits for a person with, or nothing."""
-    await fetch(
-        "UPDATE orders SET attention = COALESCE("
-        "(SELECT 'refund:' || attention FROM refunds WHERE order_id = $1 AND attention IS NOT NULL LIMIT 1),"
-        "(SELECT 'dispute:' || attention FROM disputes WHERE order_id = $1 AND attention IS NOT NULL LIMIT 1))"
-        " WHERE id = $1",
-        order_id,
-    )
+    """The order names what its own story, else one of its refunds or disputes, waits for a person with, or nothing."""
+    # First the lock: a statement sees what was committed before it began, not what it then waited for.
+    await fetch("SELECT FROM orders WHERE id = $1 FOR NO KEY UPDATE", order_id)
+    await fetch(f"UPDATE orders SET attention = COALESCE(own_attention, {MONEY_WAITS}) WHERE id = $1", order_id)  # noqa: S608  # a constant of ours

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from db.queries.audit import record_audit
+from db.queries.billing.given_back import NO_STEP_WAITS, show_attention
 from db.queries.billing.seats import has_free_seat, lock_course, may_buy, owns_course
 from db.sql import as_json, fetch, fetch_one
 from db.transaction import in_transaction
@@ -75,15 +76,16 @@ async def close_unpaid(order_id: str, status: OrderStatus, reason: str) -> None:
 
 
 async def set_attention(order_id: str, step: str | None) -> None:
-    """Record which step waits for a person, or that none does any more."""
+    """Record which step of the order's own stories waits for a person, or that none does any more."""
 
     async def work() -> None:
         changed = await fetch(
-            "UPDATE orders SET attention = $2 WHERE id = $1 AND attention IS DISTINCT FROM $2 RETURNING id",
+            "UPDATE orders SET own_attention = $2 WHERE id = $1 AND own_attention IS DISTINCT FROM $2 RETURNING id",
             order_id,
             step,
         )
         if changed:
+            await show_attention(order_id)
             await record_audit("order.attention" if step else "order.attended", "order", order_id, step=step)
 
     await in_transaction(work)
@@ -131,7 +133,7 @@ async def _refusal(course: Any, user_id: str, price: Decimal | None) -> Refusal 
 
 async def _close_row(order_id: str, status: OrderStatus, reason: str) -> bool:
     closed = await fetch(
-        "UPDATE orders SET status = $2, close_reason = $3, closed_at = now(), holds_seat = FALSE, attention = NULL"
+        f"UPDATE orders SET status = $2, close_reason = $3, closed_at = now(), holds_seat = FALSE, {NO_STEP_WAITS}"  # noqa: S608  # a constant of ours
         " WHERE id = $1 AND closed_at IS NULL RETURNING id",
         order_id,
         status.value,

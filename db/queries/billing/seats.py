@@ -23,6 +23,14 @@ OWNS = (
 )
 
 
+SEATED = f"""
+"courseId" = $1 AND status IN ('active', 'completed') AND EXISTS (
+    SELECT FROM entitlements t WHERE t.user_id = e."userId" AND t.course_id = e."courseId" AND {HOLDS_NOW})
+"""
+"""Of a row `e` of `course_enrollments`: whether it takes a seat of course $1. Finishing a course ends no reason, and a
+finished one whose reasons have ended (a refund, a chargeback) takes none, although it stays `completed`."""
+
+
 async def read_course(course_id: str) -> Any:
     """What a sale needs to know of a course, or `None`."""
     return await fetch_one(_COURSE, course_id)
@@ -37,21 +45,19 @@ async def lock_course(course_id: str) -> Any:
 
 
 async def has_free_seat(course: Any, user_id: str) -> bool:
-    """Whether this person can have a seat: an active learner has one, others need one that is neither taken nor held.
+    """Whether this person can have a seat: a learner with access has one, others need one neither taken nor held.
 
     Call it after `lock_course`, in the same transaction.
     """
     if course["seats"] is None:
         return True
     rows = await fetch(
-        """
-        SELECT (SELECT count(*) FROM course_enrollments
-                WHERE "courseId" = $1 AND status IN ('active', 'completed') AND "userId" <> $2)
+        f"""
+        SELECT (SELECT count(*) FROM course_enrollments e WHERE {SEATED} AND "userId" <> $2)
              + (SELECT count(*) FROM orders o
                 WHERE o.course_id = $1 AND o.holds_seat AND o.user_id <> $2 AND NOT EXISTS (
-                    SELECT FROM course_enrollments e WHERE e."courseId" = $1 AND e."userId" = o.user_id
-                    AND e.status IN ('active', 'completed'))) AS taken
-        """,
+                    SELECT FROM course_enrollments e WHERE {SEATED} AND "userId" = o.user_id)) AS taken
+        """,  # noqa: S608  # a constant of ours
         course["id"],
         user_id,
     )

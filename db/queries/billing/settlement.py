@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from db.queries.audit import Audit, record_audit, record_audits
+from db.queries.billing.given_back import NO_STEP_WAITS
 from db.queries.billing.invoices import issue_invoice
 from db.queries.billing.ledger import write_posting
 from db.queries.billing.refunds import insert_refund
@@ -125,9 +126,9 @@ async def _give_back(order: Any, payment: ProviderPayment, payment_row: str, rea
     refund_id = await insert_refund(payment_row, payment.received_minor, reason)
     await fetch("UPDATE invoices SET status = 'void' WHERE order_id = $1 AND status = 'draft'", order["id"])
     await fetch(
-        "UPDATE orders SET status = CASE WHEN status = 'enrolled' THEN status ELSE 'settling' END,"
+        "UPDATE orders SET status = CASE WHEN status = 'enrolled' THEN status ELSE 'settling' END,"  # noqa: S608  # ours
         " close_reason = COALESCE(close_reason, $2), closed_at = COALESCE(closed_at, now()),"
-        " holds_seat = FALSE, attention = NULL WHERE id = $1",
+        f" holds_seat = FALSE, {NO_STEP_WAITS} WHERE id = $1",
         order["id"],
         reason.value,
     )
@@ -165,8 +166,8 @@ async def _enroll(order: Any, course: Any, payment: ProviderPayment | None, paym
         channels=ENROLLMENT_CHANNELS,
     )
     await fetch(
-        "UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"
-        " holds_seat = FALSE, attention = NULL WHERE id = $1",
+        "UPDATE orders SET status = 'enrolled', closed_at = COALESCE(closed_at, now()), close_reason = NULL,"  # noqa: S608
+        f" holds_seat = FALSE, {NO_STEP_WAITS} WHERE id = $1",
         order_id,
     )
     await issue_invoice(order_id)

@@ -11,6 +11,7 @@ from domain.identifiers import new_id
 from domain.identity.roles import Role
 from tests.integration.catalog.catalog_rows import add_clinic, add_course, add_lesson, add_module
 from tests.integration.conftest import NewPerson, bearer, token_of
+from tests.integration.learning.learners import enroll
 
 LIST = "/api/v1/courses"
 
@@ -137,9 +138,7 @@ async def test_seats_left_are_those_of_this_moment(client: httpx.AsyncClient, ne
     learner, buyer = await new_person(), await new_person()
     assert await seats() == 3
     etag = (await client.get(f"{LIST}/{course}")).headers["etag"]
-    await fetch(
-        'INSERT INTO course_enrollments (id, "userId", "courseId") VALUES ($1, $2, $3)', new_id(), learner.id, course
-    )
+    await enroll(learner.id, course)
     assert await seats() == 2
     assert (await client.get(f"{LIST}/{course}", headers={"If-None-Match": etag})).status_code == 200
     hold = "INSERT INTO orders (id, user_id, course_id, status, provider, currency, billing, holds_seat)"
