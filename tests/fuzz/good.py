@@ -23,6 +23,7 @@ from domain.messaging.unsubscribe import UnsubscribeTokens
 from gateways.messaging.signatures import twilio_signature, whatsapp_signature
 from tests.fuzz.good_assignments import ASSIGNMENTS, assignment_parts
 from tests.fuzz.good_authoring import AUTHORING, authoring_parts
+from tests.fuzz.good_quizzes import QUIZZES, quiz_parts
 from tests.fuzz.world import PURCHASE, Caller, World
 from tests.integration.billing.stripe_events import signed_event
 from tests.integration.conftest import PASSWORD
@@ -64,6 +65,10 @@ async def good_parts(operation_id: str, world: World, caller: Caller, rng: rando
     if operation_id in ASSIGNMENTS:
         path, body = await assignment_parts(operation_id, world, caller)
         return Parts(path, body=NOTHING if body is None else body)
+    if operation_id in QUIZZES:
+        path, body = await quiz_parts(operation_id, world, caller)
+        keyed = {"Idempotency-Key": new_id()} if operation_id == "startQuizAttempt" else {}
+        return Parts(path, headers=keyed, body=NOTHING if body is None else body)
     make = GOOD.get(operation_id)
     return await make(world, caller, rng) if make else Parts()
 
