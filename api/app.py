@@ -11,6 +11,7 @@ from litestar.di import Provide
 
 from api.access import AccessMiddleware, require_declared_access
 from api.described import described_app
+from api.gathering import Gatherer
 from api.http.bodies import LARGEST_BODY_BYTES, BodyInTime, DrainUnread, MediaTypeMiddleware
 from api.http.client_address import ClientAddress
 from api.http.codec_cors import CodecCors
@@ -28,6 +29,7 @@ from api.learning.outlines import Outlines
 from api.routes import ROUTES
 from api.subject import provide_subject
 from bootstrap import Services
+from db.queries.identity.accounts import living_sessions
 from domain.identity.email_links import LinkTokens
 from domain.identity.signing_keys import signing_keys
 
@@ -49,7 +51,7 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
     app = Litestar(
         route_handlers=ROUTES,
         middleware=[AccessMiddleware(), MediaTypeMiddleware()],
-        dependencies=_dependencies(services, sessions, recovery, Heartbeats(services), Outlines()),
+        dependencies=_dependencies(services, sessions, recovery),
         exception_handlers={**EXCEPTION_HANDLERS},
         request_max_body_size=LARGEST_BODY_BYTES,
         logging_config=None,
@@ -58,6 +60,9 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
             {
                 "public_base_url": base_url,
                 "access_tokens": tokens,
+                "logins": Gatherer(living_sessions),
+                "heartbeats": Heartbeats(services),
+                "outlines": Outlines(),
                 "login_issuer": services.login_issuer,
                 "openapi": openapi_document,
                 "rate_limits": RateLimits(
@@ -77,22 +82,14 @@ def create_app(services: Services, observe: Observe | None = None) -> Litestar:
 @cache
 def openapi_document() -> bytes:
     """The OpenAPI 3.1 document, as JSON."""
-    return msgspec.json.encode(described_app(_dependencies(None, None, None, None, None)).openapi_schema.to_schema())
+    return msgspec.json.encode(described_app(_dependencies(None, None, None)).openapi_schema.to_schema())
 
 
-def _dependencies(
-    services: Services | None,
-    sessions: Sessions | None,
-    recovery: Recovery | None,
-    heartbeats: Heartbeats | None,
-    outlines: Outlines | None,
-) -> Mapping[str, Any]:
+def _dependencies(services: Services | None, sessions: Sessions | None, recovery: Recovery | None) -> Mapping[str, Any]:
     """What a handler may ask for by parameter name."""
     return {
         "services": Provide(lambda: services, sync_to_thread=False),
         "sessions": Provide(lambda: sessions, sync_to_thread=False),
         "recovery": Provide(lambda: recovery, sync_to_thread=False),
-        "heartbeats": Provide(lambda: heartbeats, sync_to_thread=False),
-        "outlines": Provide(lambda: outlines, sync_to_thread=False),
         "subject": Provide(provide_subject, sync_to_thread=False),
     }

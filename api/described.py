@@ -33,7 +33,7 @@ OF_DATA = (*OF_A_BODY, "bad_request", "unsupported_media_type", "validation_fail
 OF_PARAMETERS = ("bad_request", "validation_failed")
 NO_CONTENT = ResponseSpec(None, description="Done; nothing follows.")
 """Litestar would describe the `Response[None]` of a handler with background work as JSON."""
-ASK_OTHERS = frozenset({"services", "sessions", "recovery", "heartbeats", "outlines", "subject"})
+ASK_OTHERS = frozenset({"services", "sessions", "recovery", "subject"})
 """Dependencies whose users ask PostgreSQL, Valkey or Temporal."""
 
 

@@ -9,7 +9,6 @@ from litestar.connection import ASGIConnection
 from api.http.problems import ProblemError
 from api.identity.external import user_of
 from api.identity.tokens import TokenRefusedError
-from db.queries.identity.accounts import living_session
 from domain.errors import BusinessRefusalError
 from domain.identity.external_login import ExternalLogin, ExternalTokenRefusedError
 from domain.identity.roles import Permission, Role, permissions_of
@@ -29,7 +28,7 @@ class Subject:
 
 
 async def authenticate(connection: AnyConnection, token_cookie: str | None = None) -> Subject:
-    """The caller, by one query.
+    """The caller, by one query, which all share who ask at the same moment.
 
     Raises `ProblemError` (`login_required`, and for tokens of the adopter's own login `FIRST_SIGHT_REFUSALS` of
     `api.access`) and `OutageError` when that login must be asked and does not answer.
@@ -46,7 +45,7 @@ async def authenticate(connection: AnyConnection, token_cookie: str | None = Non
         claims = connection.app.state.access_tokens.verify(token)
     except TokenRefusedError:
         return await _by_external_login(connection, token)
-    roles = await living_session(claims.sid, claims.sub)
+    roles = await connection.app.state.logins.add((claims.sid, claims.sub))
     if roles is None:
         raise _refused()
     known = frozenset(roles)

@@ -2,6 +2,7 @@
 
 import selectors
 import socket
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 
 import msgspec
@@ -78,3 +79,56 @@ def drive(port: int, path: str, *, connections: int, seconds: float) -> Load:
 
 def _request(port: int, path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n\r\n".encode()
+
+
+def drive_posts(port: int, senders: Sequence[Iterator[bytes]], *, seconds: float) -> Load:
+    """One connection for each sender, which gives whole requests: the next as soon as the one before is answered.
+
+    Raises `UnexpectedAnswerError` for anything but a 2xx with a `Content-Length`.
+    """
+    with selectors.DefaultSelector() as selector:
+        sockets = []
+        for sender in senders:
+            each = socket.create_connection(("127.0.0.1", port), timeout=10)
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(each, selectors.EVENT_READ, _Talk(sender))
+            sockets.append(each)
+            each.sendall(next(sender))
+        answered = 0
+        began = perf_counter()
+        while perf_counter() - began < seconds:
+            for key, _ in selector.select(1):
+                connection, talk = key.fileobj, key.data
+                assert isinstance(connection, socket.socket)
+                talk.got += connection.recv(65536)
+                if _is_whole(talk.got):
+                    answered += 1
+                    talk.got = b""
+                    connection.sendall(next(talk.sender))
+        took = perf_counter() - began
+        for each in sockets:
+            each.close()
+    return Load(answered, took)
+
+
+class _Talk:
+    """What goes over one connection."""
+
+    def __init__(self, sender: Iterator[bytes]) -> None:
+        self.sender = sender
+        self.got = b""
+
+
+def _is_whole(got: bytes) -> bool:
+    head, end, body = got.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    if not head.startswith(b"HTTP/1.1 2"):
+        raise UnexpectedAnswerError(got[:400].decode("latin-1"))
+    return len(body) >= int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+
+
+def post_request(port: int, path: str, body: bytes, headers: str = "") -> bytes:
+    """A whole request; `headers` are whole lines."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n{headers}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from litestar import get
-from litestar.di import NamedDependency
+from litestar import Request, get
 from litestar.params import FromPath
 
 from api.access import AUTHENTICATED, requires
@@ -83,13 +83,12 @@ def _view_of(row: OutlineRow, modules: Modules) -> OutlineView:
     "/api/v1/me/enrollments/{enrollment_id:str}/outline",
     operation_id="getMyOutline",
     tags=["Learning"],
-    **requires(AUTHENTICATED),
+    **requires(AUTHENTICATED, "service_unavailable"),
 )
-async def get_my_outline(
-    enrollment_id: FromPath[str], subject: NamedDependency[Subject], outlines: NamedDependency[Outlines]
-) -> OutlineView:
+async def get_my_outline(enrollment_id: FromPath[str], request: Request[Subject, Any, Any]) -> OutlineView:
     """The course with the caller's progress, what keeps each lesson shut, and where to go on."""
-    outline = await outlines.read(subject.user_id, enrollment_id)
+    outlines: Outlines = request.app.state["outlines"]
+    outline = await outlines.read(request.user.user_id, enrollment_id)
     if outline is None:
         raise ProblemError("not_found")
     return outline

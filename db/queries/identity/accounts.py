@@ -1,5 +1,6 @@
 """People who sign in, their sessions and refresh tokens. Each change is one statement, hence atomic."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
@@ -85,18 +86,23 @@ async def profile_of(user_id: str) -> Profile | None:
     return found[0] if found else None
 
 
-async def living_session(session_id: str, user_id: str) -> list[Role] | None:
-    """The roles of the session's user; `None` when it is revoked or expired, or the account is disabled.
+async def living_sessions(asked: Sequence[tuple[str, str]]) -> list[list[Role] | None]:
+    """For each (session, user) the roles of the user; `None` when the session is revoked or expired, or the account
+    is disabled.
 
-    Two reads by primary key: every request with a login makes this query.
+    Two reads by primary key each: every request with a login is in such a query.
     """
-    row = await fetch_one(
-        """SELECT u.roles FROM auth_sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
+    roles: list[list[Role] | None] = [None] * len(asked)
+    sessions, users = zip(*asked, strict=True)
+    for row in await fetch(
+        """SELECT given.n, u.roles FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (session_id, user_id, n)
+           JOIN auth_sessions s ON s.id = given.session_id JOIN users u ON u.id = s.user_id
+           WHERE s.user_id = given.user_id AND s.revoked_at IS NULL AND s.expires_at > now()
              AND u.disabled_at IS NULL""",
-        *(session_id, user_id),
-    )
-    return None if row is None else [Role(role) for role in row["roles"]]
+        *(sessions, users),
+    ):
+        roles[row["n"] - 1] = [Role(role) for role in row["roles"]]
+    return roles
 
 
 async def open_session(
