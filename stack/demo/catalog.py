@@ -75,7 +75,10 @@ async def _load_lesson(name: str, module_id: str, order: int, lesson: Lesson, cr
         ' content, "isPreview", "estimatedDuration", "quizId", "createdAt", "updatedAt")'
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
         *(lesson_id, module_id, lesson.title, lesson.about, order, lesson.type),
-        *(f"{MEDIA}/lessons/{lesson_id}.m3u8" if is_video else None, lesson.minutes * 60 if is_video else None),
+        *(
+            f"{MEDIA}/lessons/{lesson_id}.m3u8" if is_video else None,
+            (lesson.seconds or lesson.minutes * 60) if is_video else None,
+        ),
         *(lesson.content, lesson.preview, lesson.minutes, quiz_id, created_at),
     )
     if quiz_id is not None:

@@ -56,6 +56,8 @@ class Lesson(_Table, frozen=True, kw_only=True):
     type: Literal["video", "text", "quiz", "assignment", "live-session"]
     title: str
     minutes: int
+    seconds: int | None = None
+    """Of a video that is not as long as its minutes say."""
     preview: bool = False
     optional: bool = False
     after_days: int | None = None

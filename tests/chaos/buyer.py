@@ -43,6 +43,11 @@ class Buyer:
         self._task: asyncio.Task[None] | None = None
         self._ordered = asyncio.Event()
 
+    @property
+    def login(self) -> dict[str, str]:
+        """The header of every request."""
+        return self._headers
+
     def start(self, *, pays: bool = True) -> None:
         """Begin; without `pays` it stops before the payment until `may_pay` is set."""
         if not pays:

@@ -67,7 +67,7 @@ async def demo(servers: EmbeddedStack) -> AsyncIterator[Demo]:
     connection = await asyncpg.connect(url)
     demo = Demo(url, connection, servers.environment)
     await demo.run("db.migrate")
-    assert await demo.run("stack.demo") == "Demo data: 17 courses written."
+    assert await demo.run("stack.demo") == "Demo data: 18 courses written."
     yield demo
     await connection.close()
     await beside.execute("DROP DATABASE demo_of_the_tests WITH (FORCE)")
