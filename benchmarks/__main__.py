@@ -6,7 +6,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("purchase", "purchase razorpay", "webhook_latency", "catalog")
+BENCHMARKS = ("purchase", "purchase razorpay", "webhook_latency", "catalog", "heartbeats", "outline")
 
 
 def run(name: str) -> tuple[int, list[str]]:

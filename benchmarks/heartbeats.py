@@ -14,7 +14,7 @@ from itertools import count
 import asyncpg
 
 from benchmarks.common import abba, academy, free_ports, is_quick, json_line, median_ratio
-from benchmarks.http_load import Load, drive_posts, post_request
+from benchmarks.http_load import Load, drive_each, post_request
 from benchmarks.learners import Learner, School, add_progress, open_school
 from stack.embedded import EmbeddedStack, PythonPart
 from stack.process import accepts_connections
@@ -58,7 +58,7 @@ async def measure(school: School, stack: EmbeddedStack, bare_port: int, sql: asy
 
     async def ours() -> Load:
         load = await asyncio.to_thread(
-            drive_posts, stack.settings.api_port, [player.requests() for player in players], seconds=BLOCK_SECONDS
+            drive_each, stack.settings.api_port, [player.requests() for player in players], seconds=BLOCK_SECONDS
         )
         await _require_kept(sql, players)
         return load
@@ -68,7 +68,7 @@ async def measure(school: School, stack: EmbeddedStack, bare_port: int, sql: asy
             (post_request(bare_port, f"/set/{player.learner.enrollment_id}", player.body(n)) for n in count())
             for player in players
         ]
-        return await asyncio.to_thread(drive_posts, bare_port, senders, seconds=BLOCK_SECONDS)
+        return await asyncio.to_thread(drive_each, bare_port, senders, seconds=BLOCK_SECONDS)
 
     await ours()
     await bare()

@@ -24,10 +24,10 @@ class UnexpectedAnswerError(Exception):
     """An answer was not the 200 that was asked for, or not of the usual length."""
 
 
-def exchange(port: int, path: str) -> bytes:
+def exchange(port: int, path: str, headers: str = "") -> bytes:
     """One whole answer, head and body. Raises `UnexpectedAnswerError` unless it is a 200."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(_request(port, path))
+        connection.sendall(get_request(port, path, headers))
         data = b""
         while b"\r\n\r\n" not in data:
             data += connection.recv(65536)
@@ -47,7 +47,7 @@ def drive(port: int, path: str, *, connections: int, seconds: float) -> Load:
     Raises `UnexpectedAnswerError`.
     """
     usual = len(exchange(port, path))
-    request = _request(port, path)
+    request = get_request(port, path)
     with selectors.DefaultSelector() as selector:
         sockets = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(connections)]
         missing = dict.fromkeys(sockets, usual)
@@ -77,11 +77,12 @@ def drive(port: int, path: str, *, connections: int, seconds: float) -> Load:
     return Load(answered, took)
 
 
-def _request(port: int, path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n\r\n".encode()
+def get_request(port: int, path: str, headers: str = "") -> bytes:
+    """A whole request; `headers` are whole lines."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n{headers}\r\n".encode()
 
 
-def drive_posts(port: int, senders: Sequence[Iterator[bytes]], *, seconds: float) -> Load:
+def drive_each(port: int, senders: Sequence[Iterator[bytes]], *, seconds: float) -> Load:
     """One connection for each sender, which gives whole requests: the next as soon as the one before is answered.
 
     Raises `UnexpectedAnswerError` for anything but a 2xx with a `Content-Length`.
