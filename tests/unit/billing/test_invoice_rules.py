@@ -54,6 +54,21 @@ def test_a_number_has_sixteen_characters(series: str, year: int, prefix: str) ->
     assert len(prefix + "9999999") == LONGEST_NUMBER
 
 
+@pytest.mark.parametrize(
+    ("state", "on", "name"),
+    [
+        *((state, date(2026, 11, 25), "UTGST") for state in ("AN", "CH", "DH", "LA", "LD")),
+        *((state, date(2026, 11, 25), "SGST") for state in ("DL", "PY", "JK", "KL")),
+        ("LA", date(2019, 10, 30), "SGST"),
+    ],
+)
+def test_a_territory_without_legislature_charges_utgst(state: str, on: date, name: str) -> None:
+    taxed = tax_sale(Decimal(118), "INR", buyer_country="IN", buyer_state=state, seller_state=state, on=on)
+    assert [(tax.name, tax.amount) for tax in taxed.taxes] == [("CGST", Decimal(9)), (name, Decimal(9))]
+    elsewhere = tax_sale(Decimal(118), "INR", buyer_country="IN", buyer_state="MH", seller_state=state, on=on)
+    assert [tax.name for tax in elsewhere.taxes] == ["IGST"]
+
+
 def test_every_state_has_its_gstin_digits() -> None:
     assert set(STATE_NUMBERS) == INDIAN_STATES
     assert len(set(STATE_NUMBERS.values())) == len(INDIAN_STATES)
