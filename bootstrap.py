@@ -214,7 +214,9 @@ def activities_of(services: Services) -> list[Callable[..., Any]]:
     messages = Messages(
         services.email,
         LinkTokens(signing_keys(settings.jwt_keys.get_secret_value()).values()),
-        UnsubscribeTokens(signing_keys(settings.jwt_keys.get_secret_value()).values()),
+        UnsubscribeTokens.from_settings(
+            settings.unsubscribe_keys.get_secret_value(), settings.jwt_keys.get_secret_value()
+        ),
         mail_from=settings.mail_from,
         public_base_url=settings.public_base_url,
         seller=seller,

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
 
     jwt_keys: SecretStr = SecretStr(DEVELOPMENT_SECRETS["JWT_KEYS"])
+    unsubscribe_keys: SecretStr = SecretStr("")
     payload_keys: SecretStr = SecretStr(DEVELOPMENT_SECRETS["PAYLOAD_KEYS"])
 
     oidc_issuer: str = ""

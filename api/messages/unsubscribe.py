@@ -12,7 +12,6 @@ from api.http.problems import ProblemError
 from api.operations.docs import PAGE_HEADERS, PAGES
 from bootstrap import Services
 from db.queries.messaging.preferences import opt_out
-from domain.identity.signing_keys import signing_keys
 from domain.messaging.telling import Category, Channel
 from domain.messaging.unsubscribe import UnsubscribeTokens
 
@@ -52,8 +51,9 @@ async def unsubscribe(
 
 
 def _meant(token: str, services: Services) -> tuple[str, Category]:
-    keys = signing_keys(services.settings.jwt_keys.get_secret_value())
-    meant = UnsubscribeTokens(keys.values()).read(token)
+    settings = services.settings
+    keys = settings.unsubscribe_keys.get_secret_value(), settings.jwt_keys.get_secret_value()
+    meant = UnsubscribeTokens.from_settings(*keys).read(token)
     if meant is None:
         raise ProblemError("not_found")
     return meant

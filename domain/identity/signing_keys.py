@@ -1,4 +1,5 @@
-"""The keys of `JWT_KEYS`: they sign logins, and keys for other purposes are derived from them."""
+"""The keys of `JWT_KEYS`: they sign logins, and keys for other purposes are derived from them; those of
+`UNSUBSCRIBE_KEYS` look alike."""
 
 from domain.errors import AcademyError
 
@@ -7,7 +8,7 @@ SHORTEST_KEY_BYTES = 32
 
 
 class SigningKeyError(AcademyError):
-    """`JWT_KEYS` is malformed."""
+    """`JWT_KEYS` or `UNSUBSCRIBE_KEYS` is malformed."""
 
 
 def signing_keys(setting: str) -> dict[str, str]:
@@ -15,7 +16,7 @@ def signing_keys(setting: str) -> dict[str, str]:
     pairs = [part.strip().partition(":") for part in setting.split(",") if part.strip()]
     keys = {key_id: secret for key_id, _, secret in pairs}
     if not keys or len(keys) != len(pairs) or "" in keys:
-        raise SigningKeyError("JWT_KEYS wants id:secret pairs with different ids, separated by commas")
+        raise SigningKeyError("Signing keys want id:secret pairs with different ids, separated by commas")
     if any(len(secret.encode()) < SHORTEST_KEY_BYTES for secret in keys.values()):
-        raise SigningKeyError(f"JWT_KEYS wants secrets of at least {SHORTEST_KEY_BYTES} bytes")
+        raise SigningKeyError(f"Signing keys want secrets of at least {SHORTEST_KEY_BYTES} bytes")
     return keys

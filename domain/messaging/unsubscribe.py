@@ -4,7 +4,9 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
+from typing import Self
 
+from domain.identity.signing_keys import signing_keys
 from domain.messaging.telling import Category
 
 LABEL = b"academy: unsubscribe, 1"
@@ -17,8 +19,15 @@ class UnsubscribeTokens:
     """Makes and reads the tokens. The first of the keys makes them, any of them is accepted."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """`secrets` are those of the logins' signing keys, the newest first."""
+        """`secrets` are those of signing keys, the newest first."""
         self._keys = [hmac.digest(secret.encode(), LABEL, hashlib.sha256) for secret in secrets]
+
+    @classmethod
+    def from_settings(cls, own: str, of_logins: str) -> Self:
+        """By `UNSUBSCRIBE_KEYS`, where set, so that links in old mails outlive a login key that had to go, and by
+        `JWT_KEYS`, which signed them before. Raises `SigningKeyError`."""
+        first = signing_keys(own) if own else {}
+        return cls([*first.values(), *signing_keys(of_logins).values()])
 
     def issue(self, user_id: str, category: Category) -> str:
         """The token for e-mail of this category, the same each time."""

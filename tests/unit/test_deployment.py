@@ -82,7 +82,7 @@ def test_whoever_has_a_temporal_elsewhere_starts_none_and_waits_for_none() -> No
 OF_PAYMENTS = {name for names in PAYMENT_KEYS.values() for name in names}
 """One provider may be off; that one is on is looked at by the settings themselves."""
 
-OPTIONAL_SECRETS = {"WHATSAPP_APP_SECRET", "VAPID_PRIVATE_KEY", "TEMPORAL_API_KEY", *OF_PAYMENTS}
+OPTIONAL_SECRETS = {"WHATSAPP_APP_SECRET", "VAPID_PRIVATE_KEY", "TEMPORAL_API_KEY", "UNSUBSCRIBE_KEYS", *OF_PAYMENTS}
 """Empty means that the channel or the provider is off, or that Temporal is our own."""
 
 

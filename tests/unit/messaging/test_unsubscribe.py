@@ -27,3 +27,17 @@ def test_what_is_changed_means_nothing() -> None:
         "." * 300,
     ):
         assert tokens.read(bad) is None, bad
+
+
+def test_keys_of_their_own_outlive_a_login_key_and_both_are_accepted() -> None:
+    def tokens(login: str, own: str = "") -> UnsubscribeTokens:
+        return UnsubscribeTokens.from_settings(own, f"l:{login}")
+
+    meant = ("person", Category.MARKETING)
+    old, new = "an-old-login-key-of-at-least-32-bytes", "a-new-login-key-of-at-least-32-bytes"
+    by_login = tokens(old).issue(*meant)
+    mails = "m:a-key-of-mails-of-at-least-32-bytes"
+    by_own = tokens(old, mails).issue(*meant)
+    assert tokens(old, mails).read(by_login) == meant
+    assert tokens(new, mails).read(by_own) == meant
+    assert tokens(new, mails).read(by_login) is None
