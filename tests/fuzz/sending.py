@@ -22,15 +22,20 @@ ENDS_SESSIONS = ("logOut", "endSession", "endOtherSessions", "changePassword")
 class Sender:
     """Every request seems to come from another address."""
 
-    def __init__(self, world: World, verdicts: Verdicts) -> None:
+    def __init__(self, world: World, verdicts: Verdicts, spoilers: int | None = None) -> None:
+        """`spoilers` is how many callers send each spoiled request; all when it is `None`."""
         self.sent = 0
+        self._spoilers = spoilers
         self._world = world
         self._verdicts = verdicts
 
     async def as_everybody(self, case: AnyCase, kind: Kind, salt: int) -> None:
-        """Send a request of this kind once for each caller."""
+        """Send a request of this kind once for each caller; a spoiled one for some of them, drawn by the salt."""
         await self._forget_tries()
-        for caller in self._world.callers:
+        callers = list(self._world.callers)
+        if kind is not Kind.GOOD and self._spoilers is not None:
+            callers = random.Random(salt).sample(callers, self._spoilers)
+        for caller in callers:
             # Everybody sends the same generated case, spoiled in another way: eight tries instead of one.
             rng = random.Random(f"{salt}:{caller.name}")
             sound = await good_parts(operation_id(case), self._world, caller, rng)
