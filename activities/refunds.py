@@ -35,6 +35,9 @@ class Refunds:
         """
         refund = await refunds.read_refund(request.refund_id)
         provider = self._providers[refund.provider]
+        if refund.is_recorded and refund.provider_refund_id is not None:
+            # A lost workflow task runs its steps again. If a bank sent the refund back meanwhile, another row is owed.
+            return RefundSubmission(refund.provider, refund.provider_refund_id, RefundState.SUCCEEDED)
         made = await _known(provider, refund)
         if made is not None and made.state is RefundState.FAILED and request.request > 1:
             made = None  # it is the one that failed before this request

@@ -65,6 +65,8 @@ class RefundDetails(msgspec.Struct, frozen=True, rename="camel"):
     provider_refund_id: str | None
     amount_minor: int
     created_at: datetime
+    is_recorded: bool = False
+    """It succeeded, and the books say so, whatever its bank did with it later."""
 
 
 class SubmitRefundInput(msgspec.Struct, frozen=True, rename="camel"):

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 
+from activities.refunds import Refunds
 from activities.sweeps import Sweeps
 from bootstrap import Services
 from db.queries.billing.disputes import adopt_dispute, follow_dispute
@@ -14,9 +15,9 @@ from db.queries.billing.refund_requests import RefundWish, request_refund
 from db.queries.billing.refunds import record_refund
 from db.queries.billing.returned_refunds import return_refund
 from db.sql import fetch
-from domain.billing.payments import DisputeState, ProviderDispute, ProviderEvent
+from domain.billing.payments import DisputeState, ProviderDispute, ProviderEvent, RefundState
 from domain.billing.purchase import PurchasePolicy
-from domain.billing.refund import RefundRef
+from domain.billing.refund import RefundAttentionInput, RefundRef, SubmitRefundInput
 from domain.billing.refund_policy import RefundPolicy
 from domain.errors import BusinessRefusalError
 from domain.identifiers import new_id, refund_workflow_id
@@ -132,6 +133,24 @@ async def test_it_waits_for_a_person_and_goes_out_again(either: Academy) -> None
     assert len(mails) == 2
     sent = [r["status"] for c in await either.book(bought.order.order_id) for r in c["refunds"]]
     assert sorted(sent) in (["failed", "succeeded"], ["failed", "processed"])
+
+
+async def test_steps_that_run_again_after_it_came_back_see_that_it_had_succeeded(either: Academy) -> None:
+    """A lost workflow task runs them again: the refund that came back has another row, and this one is over."""
+    bought, refund_id = await refunded(either)
+    await sent_back(either, refund_id)
+    await owed(refund_id)
+    steps = Refunds(either.services.providers)
+
+    again = await either.in_activity(lambda: steps.submit(SubmitRefundInput(refund_id, 1)))
+    await either.in_activity(lambda: steps.record(refund_id))
+    await either.in_activity(lambda: steps.note_attention(RefundAttentionInput(refund_id, "refund_failed", "re_x")))
+
+    assert again.state is RefundState.SUCCEEDED
+    row = await one("SELECT status, attention, provider_refund_id AS id FROM refunds WHERE id = $1", refund_id)
+    assert tuple(row.values()) == ("returned", None, again.provider_refund_id)
+    sent = [r["status"] for c in await either.book(bought.order.order_id) for r in c["refunds"]]
+    assert sent == ["failed"], "nothing was asked of the provider"
 
 
 async def test_it_may_come_back_a_second_time(academy: Academy) -> None:

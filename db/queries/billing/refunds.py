@@ -108,7 +108,7 @@ async def adopt_refund(refund: ProviderRefund) -> RefundRef | None:
 async def read_refund(refund_id: str) -> RefundDetails:
     """What the story of a refund works on. Raises `LookupError`."""
     row = await fetch_one(
-        "SELECT r.id, r.order_id, r.provider, r.provider_refund_id, r.amount_minor, r.created_at,"
+        "SELECT r.id, r.order_id, r.provider, r.provider_refund_id, r.amount_minor, r.created_at, r.status,"
         " p.provider_payment_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1",
         refund_id,
     )
@@ -122,6 +122,7 @@ async def read_refund(refund_id: str) -> RefundDetails:
         provider_refund_id=row["provider_refund_id"],
         amount_minor=row["amount_minor"],
         created_at=row["created_at"],
+        is_recorded=row["status"] in ("succeeded", "returned"),
     )
 
 
@@ -196,7 +197,8 @@ async def set_refund_attention(refund_id: str, step: str | None, failed: str | N
     async def work() -> None:
         changed = await fetch(
             "UPDATE refunds SET attention = $2, provider_refund_id = NULLIF(provider_refund_id, $3) WHERE id = $1"
-            " AND (attention IS DISTINCT FROM $2 OR provider_refund_id = $3) RETURNING order_id",
+            " AND (attention IS DISTINCT FROM $2 OR provider_refund_id = $3)"
+            " AND (status NOT IN ('succeeded', 'returned') OR $2::text IS NULL) RETURNING order_id",
             refund_id,
             step,
             failed,
