@@ -43,6 +43,7 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg raises on a connection that its server has just terminated
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
 )
