@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-import structlog
 from litestar import Response
 from litestar.background_tasks import BackgroundTask
 from litestar.params import HeaderParameter
@@ -12,14 +11,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.http.problems import ProblemError
 from api.http.schemas import FieldError
+from api.learning.stories import tell_completions
 from api.subject import Subject
 from bootstrap import Services
 from db.queries.authoring.editing import Author
-from domain.errors import OutageError
 from domain.identity.roles import Permission
 from domain.learning.links import is_https
-
-log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -85,14 +82,5 @@ def require_https(data: msgspec.Struct, *fields: str) -> None:
 
 def answer(content: T, services: Services, completed: Sequence[str] = (), **more: Any) -> Response[T]:
     """An answer after which the stories of those are started who are done by the change."""
-    task = BackgroundTask(_tell, services, completed) if completed else None
+    task = BackgroundTask(tell_completions, services, completed) if completed else None
     return Response(content, background=task, **more)
-
-
-async def _tell(services: Services, completed: Sequence[str]) -> None:
-    """What is not started now the relay starts."""
-    try:
-        for enrollment_id in completed:
-            await services.stories.tell_completion(enrollment_id)
-    except OutageError:
-        log.warning("completions_left_to_the_relay")

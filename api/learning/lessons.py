@@ -12,7 +12,7 @@ from msgspec import Meta
 from api.access import AUTHENTICATED, requires
 from api.http.problems import ProblemError
 from api.http.schemas import ApiStruct, FieldError
-from api.learning.completing import start_story
+from api.learning.stories import tell_completions
 from api.subject import Subject
 from bootstrap import Services
 from db.queries.learning.completion import complete_lesson
@@ -167,7 +167,7 @@ async def complete_a_lesson(
         return enrollment_id, CompletedView(lesson_id, done.is_new, done.course_is_done)
 
     enrollment_id, view = await in_transaction(work)
-    story = BackgroundTask(start_story, services, enrollment_id) if view.course_is_done else None
+    story = BackgroundTask(tell_completions, services, [enrollment_id]) if view.course_is_done else None
     return Response(view, background=story)
 
 

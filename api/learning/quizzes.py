@@ -12,7 +12,7 @@ from api.access import requires
 from api.http.problems import ProblemError
 from api.http.schemas import FieldError
 from api.learning.quiz_schemas import AnswersBody, AttemptView, QuizStanding, SavedView, standing_of, view_of
-from api.learning.stories import tell_completion, tell_quiz_attempt
+from api.learning.stories import tell_completions, tell_quiz_attempt
 from api.purchases.controller import IdempotencyKey
 from api.subject import Subject
 from bootstrap import Services
@@ -143,7 +143,7 @@ async def submit_quiz_attempt(
     graded = await submit_attempt(subject.user_id, attempt_id)
     sitting = await read_sitting(subject.user_id, attempt_id)
     if graded.completed_enrollment is not None:
-        await tell_completion(services, graded.completed_enrollment)
+        await tell_completions(services, [graded.completed_enrollment])
     return view_of(sitting)
 
 

@@ -1,6 +1,6 @@
 """Starting stories that a committed row asks for: best effort, the relay starts what was not."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 import structlog
 
@@ -10,9 +10,14 @@ from domain.errors import OutageError
 log = structlog.get_logger()
 
 
-async def tell_completion(services: Services, enrollment_id: str) -> None:
-    """What follows a learner's last lesson."""
-    await _or_leave_to_relay(services.stories.tell_completion(enrollment_id))
+async def tell_completions(services: Services, enrollment_ids: Iterable[str]) -> None:
+    """What follows learners' last lessons; an outage leaves all that are left to the relay."""
+
+    async def tell() -> None:
+        for enrollment_id in enrollment_ids:
+            await services.stories.tell_completion(enrollment_id)
+
+    await _or_leave_to_relay(tell())
 
 
 async def tell_quiz_attempt(services: Services, attempt_id: str) -> None:
